@@ -1,0 +1,1 @@
+"""The durable stores on MongoDB. The only folder that knows pymongo."""

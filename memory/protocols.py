@@ -1,0 +1,207 @@
+"""What the rest of Tomato may ask of memory, whichever store answers.
+
+Every call names the owner, and what is another's is as absent as what never was: NotFound. All
+raise Unavailable when their store is away. Lists are bounded: ``limit`` is 1..100.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from memory.records import (
+    Category,
+    Deleted,
+    Entry,
+    Found,
+    Message,
+    Near,
+    Page,
+    Room,
+    Run,
+    RunStatus,
+    Source,
+    Status,
+    Summary,
+    Turn,
+)
+
+
+class Rooms(Protocol):
+    """Rooms: their titles and their order, newest activity first."""
+
+    async def create(
+        self, owner: str, title: str | None = None, *, listed: bool = True
+    ) -> Room: ...
+
+    async def get(self, owner: str, room_id: str) -> Room: ...
+
+    async def page(self, owner: str, *, limit: int, cursor: str | None = None) -> Page[Room]: ...
+
+    async def rename(self, owner: str, room_id: str, title: str) -> Room:
+        """Set the person's own title."""
+        ...
+
+    async def title(self, owner: str, room_id: str, title: str, *, asked: bool = False) -> bool:
+        """Set a made title where there is none, or over any if the person ``asked`` for it.
+
+        False when a title was already there.
+        """
+        ...
+
+    async def delete(self, owner: str, room_id: str) -> None:
+        """Delete the room with its messages, summary and runs; Conflict while a turn is open."""
+        ...
+
+
+class History(Protocol):
+    """The messages of rooms: what a person sees, pages through and deletes from.
+
+    A turn is stored in two steps, its question and its end; a crash between them leaves the
+    question alone, and nothing of a later step is ever seen in part.
+    """
+
+    async def begin(self, owner: str, room_id: str, *, run_id: str, content: str) -> Turn:
+        """Store a question and open its turn; Conflict ``room_busy`` if one is open."""
+        ...
+
+    async def end(
+        self, turn: Turn, messages: Sequence[Message], *, question: Status = "complete"
+    ) -> Room:
+        """Store what the turn said and close it; ``question`` is the question's final status.
+
+        Conflict ``turn_closed`` if the turn is no longer the room's open one: then nothing is
+        written.
+        """
+        ...
+
+    async def abandon(self, owner: str, room_id: str, *, run_id: str) -> bool:
+        """Close a turn whose worker is gone: its question stays, as ``failed``."""
+        ...
+
+    async def page(
+        self, owner: str, room_id: str, *, limit: int, cursor: str | None = None
+    ) -> Page[Message]:
+        """Messages newest first; the cursor is a message key."""
+        ...
+
+    async def between(
+        self,
+        owner: str,
+        room_id: str,
+        *,
+        after: str | None = None,
+        up_to: str | None = None,
+        limit: int,
+    ) -> Sequence[Message]:
+        """Messages with ``after < key <= up_to``, oldest first, at most the first ``limit``."""
+        ...
+
+    async def recent(
+        self, owner: str, room_id: str, *, after: str | None, up_to: str | None, max_tokens: int
+    ) -> Sequence[Message]:
+        """The newest whole turns with ``after < key <= up_to`` that fit, oldest first.
+
+        The newest turn is there even if it alone is too large.
+        """
+        ...
+
+    async def delete(
+        self,
+        owner: str,
+        room_id: str,
+        keys: Sequence[str],
+    ) -> Deleted:
+        """Delete messages, a tool call together with its results, and a summary that covers any.
+
+        NotFound if any key is not in the room, Conflict while a turn is open: then nothing is
+        deleted.
+        """
+        ...
+
+    async def fold(self, owner: str, room_id: str, summary: Summary, *, over: str | None) -> bool:
+        """Replace the summary that covers up to ``over``; False if another came first."""
+        ...
+
+
+class RunRecords(Protocol):
+    """What is kept of runs: enough to answer for them after their events are gone."""
+
+    async def add(self, run: Run) -> Run:
+        """Keep a new run; if its idempotency key is taken, the run that took it is returned."""
+        ...
+
+    async def get(self, owner: str, run_id: str) -> Run: ...
+
+    async def finish(
+        self,
+        owner: str,
+        run_id: str,
+        *,
+        status: RunStatus,
+        turn: int | None,
+        answer_key: str | None,
+    ) -> None: ...
+
+    async def unfinished(self) -> Sequence[Run]:
+        """Runs that no one ended, of every owner: for the start after a crash."""
+        ...
+
+
+class Archive(Protocol):
+    """What a person chose to remember, by category, found again in their own words."""
+
+    async def save(
+        self, owner: str, *, label: str, category: str, content: str, source: Source | None = None
+    ) -> Entry:
+        """Keep a new entry; Conflict ``duplicate`` (``details["id"]``) if its content is there."""
+        ...
+
+    async def get(self, owner: str, entry_id: str) -> Entry: ...
+
+    async def update(
+        self,
+        owner: str,
+        entry_id: str,
+        *,
+        label: str | None = None,
+        category: str | None = None,
+        content: str | None = None,
+        if_version: int | None = None,
+    ) -> Entry:
+        """Change what is given; Stale if the entry is not at ``if_version`` any more."""
+        ...
+
+    async def delete(self, owner: str, entry_id: str) -> None: ...
+
+    async def page(
+        self, owner: str, *, category: str | None = None, limit: int, cursor: str | None = None
+    ) -> Page[Entry]:
+        """Entries newest first, their ``content`` left empty."""
+        ...
+
+    async def search(
+        self,
+        owner: str,
+        query: str,
+        *,
+        category: str | None = None,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page[Found]:
+        """Entries that match, best first; a query without a word in it finds nothing."""
+        ...
+
+    async def near(self, owner: str, content: str, *, limit: int = 5) -> Sequence[Near]:
+        """Entries with the same or nearly the same content, nearest first."""
+        ...
+
+    async def categories(self, owner: str) -> Sequence[Category]:
+        """The owner's categories, the fullest first."""
+        ...
+
+    async def rename_category(self, owner: str, name: str, new_name: str) -> int:
+        """Rename a category, or merge it into one that is there; how many entries moved."""
+        ...
+
+    async def digest(self, owner: str, *, max_tokens: int) -> str:
+        """Categories with counts and the newest labels, never contents, within a bound."""
+        ...

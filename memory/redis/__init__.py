@@ -1,0 +1,1 @@
+"""The fast stores on Redis or Valkey, plain commands only. The only folder that knows redis."""

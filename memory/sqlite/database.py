@@ -1,0 +1,169 @@
+"""One SQLite file, opened for many readers and one writer; knows connections, no tables.
+
+A unit of work is a plain function of a connection that runs on a thread of its own, so that the
+event loop never waits for the disk, and so that a cancelled caller can never leave a transaction
+half done: the function runs to its commit or to its rollback, whoever still listens.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self, TypeVar
+
+from memory.errors import Newer, Unavailable
+from memory.sqlite.migrations import MIGRATIONS
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+BUSY_SECONDS = 5.0
+READERS = 4
+
+
+class Database:
+    """Units of work on one file: ``write`` is one transaction, ``read`` one consistent view."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connections = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
+
+    @classmethod
+    async def open(cls, path: Path, migrations: Sequence[str] = MIGRATIONS) -> Self:
+        """Open ``path``, creating and migrating as needed.
+
+        Raises Newer, with the file untouched, if a newer version wrote it, and Unavailable if it
+        can't be opened.
+        """
+        database = cls(path)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            await database._run(
+                database._writer, lambda connection: _migrate(connection, migrations)
+            )
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def write(self, work: Work[T]) -> T:
+        """Run ``work`` in one transaction; all of it is on disk at return, or none of it."""
+        return await self._run(self._writer, lambda connection: _transaction(connection, work))
+
+    async def read(self, work: Work[T]) -> T:
+        """Run ``work`` on one consistent view of the file."""
+        return await self._run(self._readers, lambda connection: _view(connection, work))
+
+    async def forget(self) -> None:
+        """Empty the write-ahead log, so that no byte of what was deleted stays in it."""
+        await self._run(self._writer, _empty_log)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._readers.shutdown()
+        self._writer.shutdown()
+        while self._opened:
+            self._opened.pop().close()
+
+    async def _run(self, pool: ThreadPoolExecutor, work: Work[T]) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(pool, lambda: work(self._connection()))
+        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+                raise
+            raise Unavailable("The data file can't be read or written now.") from error
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._connections, "own", None)
+        if connection is None:
+            connection = _connect(self.path)
+            self._connections.own = connection
+            self._opened.append(connection)
+        return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA foreign_keys = ON")
+    # A commit must outlive a power cut: in WAL mode only FULL waits for the disk.
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _transaction(connection: sqlite3.Connection, work: Work[T]) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk may already have ended the transaction.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _view(connection: sqlite3.Connection, work: Work[T]) -> T:
+    connection.execute("BEGIN")
+    try:
+        return work(connection)
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise Unavailable("The data file is busy; what was deleted will be wiped at the next try.")
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
+    version = _version(connection)
+    if version > len(migrations):
+        raise Newer(
+            f"The data file has schema version {version}; this version of Tomato knows up to "
+            f"{len(migrations)}. Nothing was changed: open it with the newer Tomato."
+        )
+    connection.execute("PRAGMA journal_mode = WAL")
+    while _version(connection) < len(migrations):
+        _transaction(connection, lambda one: _migrate_once(one, migrations))
+
+
+def _migrate_once(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
+    version = _version(connection)  # read again under the lock: another process may be first
+    if version >= len(migrations):
+        return
+    for statement in _statements(migrations[version]):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {version + 1:d}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _statements(script: str) -> list[str]:
+    """A migration's statements; executescript() would commit the transaction around them."""
+    statements, pending = [], ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    if pending.strip():
+        raise ValueError("a migration's last statement is not complete")
+    return statements

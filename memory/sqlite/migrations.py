@@ -1,0 +1,60 @@
+"""The schema of the SQLite file as a list of steps: append to it, never change what is there.
+
+The step at index n brings a file from ``user_version`` n to n + 1. Times are microseconds since
+1970 in UTC.
+"""
+
+ROOMS = """
+CREATE TABLE rooms (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    title TEXT,
+    title_source TEXT NOT NULL DEFAULT 'none',
+    listed INTEGER NOT NULL DEFAULT 1,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    message_count INTEGER NOT NULL DEFAULT 0,
+    turns INTEGER NOT NULL DEFAULT 0,
+    last_key TEXT,
+    open_turn INTEGER,
+    open_run TEXT,
+    summary TEXT,
+    summary_covers TEXT
+) WITHOUT ROWID;
+CREATE INDEX rooms_by_activity ON rooms (owner, updated_at, id);
+
+CREATE TABLE messages (
+    room TEXT NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    turn INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    content TEXT NOT NULL,
+    status TEXT NOT NULL,
+    tool_calls TEXT,
+    tool_call_id TEXT,
+    tool_name TEXT,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (room, key)
+) WITHOUT ROWID;
+
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    room TEXT NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+    turn INTEGER,
+    status TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    answer_key TEXT,
+    idempotency_key TEXT,
+    request_digest TEXT
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX runs_by_key ON runs (owner, room, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+CREATE INDEX runs_by_room ON runs (room);
+"""
+
+MIGRATIONS: tuple[str, ...] = (ROOMS,)

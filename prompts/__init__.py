@@ -1,0 +1,1 @@
+"""Prompts as Markdown files with declared variables; imports nothing of Tomato."""

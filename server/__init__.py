@@ -1,0 +1,1 @@
+"""The outside: settings, resources, identity, routes, the command line; no business rules."""
