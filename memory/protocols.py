@@ -40,10 +40,11 @@ class Rooms(Protocol):
         """Set the person's own title."""
         ...
 
-    async def title(self, owner: str, room_id: str, title: str, *, asked: bool = False) -> bool:
-        """Set a made title where there is none, or over any if the person ``asked`` for it.
+    async def title(self, seen: Room, title: str, *, covers: str, asked: bool = False) -> bool:
+        """Set a title made from the messages up to ``covers`` of the room as ``seen``.
 
-        False when a title was already there.
+        False, and nothing changes, when there is a title already and nobody ``asked`` for another,
+        or when messages were deleted since.
         """
         ...
 
@@ -117,8 +118,11 @@ class History(Protocol):
         """
         ...
 
-    async def fold(self, owner: str, room_id: str, summary: Summary, *, over: str | None) -> bool:
-        """Replace the summary that covers up to ``over``; False if another came first."""
+    async def fold(self, seen: Room, summary: Summary) -> bool:
+        """Replace the summary of the room as ``seen``.
+
+        False, and nothing changes, when another summary came first or messages were deleted since.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 Role = Literal["user", "assistant", "tool"]
 Status = Literal["complete", "stopped", "failed"]
 RunStatus = Literal["running", "complete", "stopped", "failed"]
+SummaryFate = Literal["unchanged", "rebuilt", "cleared"]
 TitleSource = Literal["none", "auto", "user"]
 
 T = TypeVar("T")
@@ -81,7 +82,8 @@ class Room:
     """A talk: its title, its counters, its rolling summary.
 
     ``last_key`` is the key of the last message that counts: anything stored past it belongs to
-    a turn whose end was never acknowledged.
+    a turn whose end was never acknowledged. ``deletions`` grows with each deletion, so that what
+    was made from the messages before one (a summary, a title) can't be stored after it.
     """
 
     id: str
@@ -95,6 +97,7 @@ class Room:
     last_key: str | None = None
     open_turn: OpenTurn | None = None
     summary: Summary | None = None
+    deletions: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,11 +187,15 @@ class Category:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted:
-    """What a deletion took: the keys asked for, what had to go along, the summary's fate."""
+    """What a deletion took: the keys asked for, what had to go along, the summary's fate.
+
+    ``title_cleared`` tells that a made title went too, because it may have told of what is gone.
+    """
 
     deleted: tuple[str, ...]
     also_deleted: tuple[str, ...] = ()
-    summary: Literal["unchanged", "rebuilt", "cleared"] = "unchanged"
+    summary: SummaryFate = "unchanged"
+    title_cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ CREATE TABLE rooms (
     open_turn INTEGER,
     open_run TEXT,
     summary TEXT,
-    summary_covers TEXT
+    summary_covers TEXT,
+    title_covers TEXT,
+    deletions INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX rooms_by_activity ON rooms (owner, updated_at, id);
 
