@@ -19,7 +19,6 @@ from memory.records import (
     Run,
     RunStatus,
     Source,
-    Status,
     Summary,
     Turn,
 )
@@ -60,22 +59,24 @@ class History(Protocol):
     question alone, and nothing of a later step is ever seen in part.
     """
 
-    async def begin(self, owner: str, room_id: str, *, run_id: str, content: str) -> Turn:
-        """Store a question and open its turn; Conflict ``room_busy`` if one is open."""
-        ...
+    async def begin(self, run: Run, content: str) -> Turn:
+        """Store a question with its run and open its turn.
 
-    async def end(
-        self, turn: Turn, messages: Sequence[Message], *, question: Status = "complete"
-    ) -> Room:
-        """Store what the turn said and close it; ``question`` is the question's final status.
-
-        Conflict ``turn_closed`` if the turn is no longer the room's open one: then nothing is
-        written.
+        Conflict ``room_busy`` if a turn is open, Conflict ``run_exists`` if the run's idempotency
+        key was used (both with ``details["run_id"]``): then nothing is written.
         """
         ...
 
-    async def abandon(self, owner: str, room_id: str, *, run_id: str) -> bool:
-        """Close a turn whose worker is gone: its question stays, as ``failed``."""
+    async def end(self, turn: Turn, messages: Sequence[Message], *, status: RunStatus) -> Room:
+        """Store what the turn said and close it and its run.
+
+        With ``status`` failed the question is marked failed too. Conflict ``turn_closed`` if the
+        turn is no longer the room's open one: then nothing is written.
+        """
+        ...
+
+    async def abandon(self, run: Run) -> bool:
+        """Close a run whose worker is gone: its question stays, as ``failed``."""
         ...
 
     async def page(
@@ -127,23 +128,15 @@ class History(Protocol):
 
 
 class RunRecords(Protocol):
-    """What is kept of runs: enough to answer for them after their events are gone."""
-
-    async def add(self, run: Run) -> Run:
-        """Keep a new run; if its idempotency key is taken, the run that took it is returned."""
-        ...
+    """What is kept of runs, written by History with their turns, to answer for them later."""
 
     async def get(self, owner: str, run_id: str) -> Run: ...
 
-    async def finish(
-        self,
-        owner: str,
-        run_id: str,
-        *,
-        status: RunStatus,
-        turn: int | None,
-        answer_key: str | None,
-    ) -> None: ...
+    async def by_key(self, owner: str, room_id: str, idempotency_key: str) -> Run | None: ...
+
+    async def answer(self, run: Run) -> Message | None:
+        """The message that an ended run stored as its answer, if it is still there."""
+        ...
 
     async def unfinished(self) -> Sequence[Run]:
         """Runs that no one ended, of every owner: for the start after a crash."""

@@ -2,13 +2,25 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 
 from memory.errors import Conflict, NotFound
 from memory.keys import message_key, turn_of
-from memory.records import Deleted, Message, Page, Room, Status, Summary, SummaryFate, Turn
+from memory.records import (
+    Deleted,
+    Message,
+    Page,
+    Room,
+    Run,
+    RunStatus,
+    Summary,
+    SummaryFate,
+    Turn,
+)
 from memory.sqlite.database import Database
 from memory.sqlite.rooms import closed_room, owned_room
 from memory.sqlite.rows import INSERT_MESSAGE, message_from, message_row
+from memory.sqlite.run_records import finish_run, insert_run, refuse_known_key
 from memory.times import now, to_micros
 from memory.turns import newest_turns, with_companions
 
@@ -21,12 +33,14 @@ class SQLiteHistory:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, owner: str, room_id: str, *, run_id: str, content: str) -> Turn:
-        moment = now()
+    async def begin(self, run: Run, content: str) -> Turn:
+        moment, owner, room_id = now(), run.owner, run.room_id
 
         def work(connection: sqlite3.Connection) -> Turn:
+            refuse_known_key(connection, run)
             room = closed_room(connection, owner, room_id)
             number = room.turns + 1
+            insert_run(connection, replace(run, turn=number))
             question = Message(
                 key=message_key(number, 0),
                 turn=number,
@@ -38,44 +52,46 @@ class SQLiteHistory:
             connection.execute(
                 "UPDATE rooms SET turns = ?, open_turn = ?, open_run = ?, last_key = ?,"
                 " message_count = message_count + 1, updated_at = ? WHERE id = ?",
-                (number, number, run_id, question.key, to_micros(moment), room_id),
+                (number, number, run.id, question.key, to_micros(moment), room_id),
             )
             return Turn(
                 room=owned_room(connection, owner, room_id),
                 number=number,
-                run_id=run_id,
+                run_id=run.id,
                 question=question,
                 after=room.last_key,
             )
 
         return await self._database.write(work)
 
-    async def end(
-        self, turn: Turn, messages: Sequence[Message], *, question: Status = "complete"
-    ) -> Room:
+    async def end(self, turn: Turn, messages: Sequence[Message], *, status: RunStatus) -> Room:
         owner, room_id = turn.room.owner, turn.room.id
-        last = messages[-1].key if messages else turn.question.key
+        last = messages[-1] if messages else turn.question
+        answer_key = last.key if last.role == "assistant" else None
 
         def work(connection: sqlite3.Connection) -> Room:
             _close(connection, owner, room_id, turn.run_id)
+            finish_run(connection, turn.run_id, status, answer_key)
             _insert(connection, owner, room_id, messages)
-            _mark(connection, room_id, turn.question.key, question)
+            if status == "failed":
+                _mark_failed(connection, room_id, turn.question.key)
             connection.execute(
                 "UPDATE rooms SET last_key = ?, message_count = message_count + ?, updated_at = ?"
                 " WHERE id = ?",
-                (last, len(messages), to_micros(now()), room_id),
+                (last.key, len(messages), to_micros(now()), room_id),
             )
             return owned_room(connection, owner, room_id)
 
         return await self._database.write(work)
 
-    async def abandon(self, owner: str, room_id: str, *, run_id: str) -> bool:
+    async def abandon(self, run: Run) -> bool:
         def work(connection: sqlite3.Connection) -> bool:
-            room = owned_room(connection, owner, room_id)
-            if room.open_turn is None or room.open_turn.run_id != run_id:
+            room = owned_room(connection, run.owner, run.room_id)
+            if room.open_turn is None or room.open_turn.run_id != run.id:
                 return False
-            _close(connection, owner, room_id, run_id)
-            _mark(connection, room_id, message_key(room.open_turn.turn, 0), "failed")
+            _close(connection, run.owner, run.room_id, run.id)
+            finish_run(connection, run.id, "failed", None)
+            _mark_failed(connection, run.room_id, message_key(room.open_turn.turn, 0))
             return True
 
         return await self._database.write(work)
@@ -183,9 +199,9 @@ def _close(connection: sqlite3.Connection, owner: str, room_id: str, run_id: str
         raise Conflict("This turn was closed by another.", code="turn_closed")
 
 
-def _mark(connection: sqlite3.Connection, room_id: str, key: str, status: Status) -> None:
+def _mark_failed(connection: sqlite3.Connection, room_id: str, key: str) -> None:
     connection.execute(
-        "UPDATE messages SET status = ? WHERE room = ? AND key = ?", (status, room_id, key)
+        "UPDATE messages SET status = 'failed' WHERE room = ? AND key = ?", (room_id, key)
     )
 
 

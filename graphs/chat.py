@@ -1,0 +1,287 @@
+"""The agent: a state machine that calls a model and its tools until there is an answer.
+
+It always ends with a text, inside the turn's limits, and every tool call has its result.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+)
+from langchain_core.messages.tool import ToolCall
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from graphs.calls import clean, has_text, preview, results_of, tidy
+from graphs.fallback import limit_words, plain_answer
+from graphs.limits import Limits, Progress, StopKind
+from graphs.model_calls import stream_model
+from graphs.model_errors import ModelError
+from graphs.repetition import after, judge
+from graphs.reply import Reply
+from graphs.routing import after_model, after_tools
+from graphs.state import (
+    ChatContext,
+    ChatInput,
+    ChatState,
+    Notice,
+    Said,
+    Token,
+    ToolEnd,
+    ToolStart,
+)
+from graphs.system_prompt import SystemPrompt
+from graphs.toolbox import Toolbox
+from graphs.transcript import fit, from_record
+from memory.keys import message_key, turn_of
+from memory.protocols import Archive, History
+from tools.caller import Caller
+
+ChatGraph = CompiledStateGraph[ChatState, ChatContext, ChatInput, ChatState]
+Update = dict[str, Any]
+Write = Callable[[Any], None]
+
+
+class Agent:
+    """The nodes of the chat graph; they keep nothing between turns."""
+
+    def __init__(
+        self,
+        model: BaseChatModel,
+        tools: Sequence[BaseTool],
+        *,
+        limits: Limits,
+        archive: Archive | None,
+        history: History | None,
+    ) -> None:
+        self._model = model
+        self._toolbox = Toolbox(model, tools, limits)
+        self._limits = limits
+        self._prompt = SystemPrompt(archive, digest_tokens=limits.digest_tokens)
+        self._history = history
+
+    async def recall(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
+        """Begin a turn: a window that agrees with the history, the question, a fresh budget."""
+        context, asked = runtime.context, state["messages"][-1]
+        window = await self._window(state["messages"][:-1], context)
+        number = context.turn or 1 + (turn_of(str(window[-1].id)) if window else 0)
+        question = HumanMessage(id=message_key(number, 0), content=str(asked.text))
+        now, limits = asyncio.get_running_loop().time(), self._limits
+        return {
+            "messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *window, question],
+            "summary": context.summary if context.room_id else state.get("summary"),
+            "progress": Progress(
+                number=number,
+                soft=now + limits.seconds * (1 - limits.answer_share),
+                hard=now + limits.seconds,
+            ),
+        }
+
+    async def _window(self, kept: list[AnyMessage], context: ChatContext) -> list[AnyMessage]:
+        """The messages before the question that the summary does not cover."""
+        if self._history is None or context.room_id is None:
+            return kept
+        covered = context.summary["covers_up_to"] if context.summary else ""
+        if kept and kept[-1].id == context.after:
+            return [message for message in kept if str(message.id) > covered]
+        if context.after is None:
+            return []
+        records = await self._history.recent(
+            context.user,
+            context.room_id,
+            after=covered or None,
+            up_to=context.after,
+            max_tokens=self._limits.window_tokens,
+        )
+        return [from_record(record) for record in records]
+
+    async def compose(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
+        """Make the system prompt of the next call."""
+        return {"system": await self._prompt.compose(runtime.context.user, state.get("summary"))}
+
+    async def call(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
+        """Ask the model, with tools."""
+        progress, write = state["progress"], runtime.stream_writer
+        bound = self._toolbox.bind(runtime.context.tools)
+        prompt = [SystemMessage(state["system"]), *state["messages"]]
+        reply, whole = await self._stream(bound, prompt, write, progress, until=progress.soft)
+        progress = replace(progress, model_calls=progress.model_calls + 1)
+        if not whole:
+            progress = _stop(progress, "time_limit", state, write)
+        message = reply.message(whole=whole)
+        asked = len(message.tool_calls) + len(message.invalid_tool_calls)
+        if asked > self._limits.tool_calls - progress.tool_calls:
+            progress = _stop(progress, "step_limit", state, write)
+        kept, refused = tidy(message, progress, self._limits)
+        return _say(kept, replace(progress, refused=refused), write)
+
+    async def use_tools(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
+        """Give every call of the last message its result: run it, repeat one, or refuse."""
+        progress, write, context = state["progress"], runtime.stream_writer, runtime.context
+        calls = _calls(state)
+        for call in calls:
+            write(ToolStart(str(call["id"]), call["name"], call["args"]))
+        plan = judge(calls, progress)
+        fresh = await self._toolbox.run_all(
+            plan.to_run, _caller(context, progress), context.tools, until=progress.soft
+        )
+        results = plan.results(fresh)
+        for call, result in zip(calls, results, strict=True):
+            write(ToolEnd(str(call["id"]), call["name"], result.ok, preview(result.text)))
+        messages = results_of(calls, results, progress)
+        for message in messages:
+            write(Said(message))
+        progress = after(progress, plan, fresh, self._toolbox.writes)
+        if plan.stops:
+            progress = _stop(progress, "repeat_stop", state, write)
+        if asyncio.get_running_loop().time() >= progress.soft:
+            progress = _stop(progress, "time_limit", state, write)
+        if progress.model_calls >= self._limits.model_calls - 1:
+            progress = _stop(progress, "step_limit", state, write)
+        return {"messages": messages, "progress": progress}
+
+    async def conclude(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
+        """Ask once more, without tools, for an answer from what there is."""
+        progress, write = state["progress"], runtime.stream_writer
+        reason = progress.stop.detail if progress.stop else "The last reply was empty."
+        system = self._prompt.concluding(state["system"], reason)
+        prompt = [SystemMessage(system), *state["messages"]]
+        try:
+            reply, _ = await self._stream(self._model, prompt, write, progress, until=progress.hard)
+        except ModelError:
+            # The turn has its results; a plain sentence on them is better than an error.
+            return {}
+        message, _ = tidy(reply.message(whole=False), progress, self._limits)
+        return _say(message, replace(progress, model_calls=progress.model_calls + 1), write)
+
+    async def finish(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
+        """End with a text in any case, and keep no more than the window."""
+        messages, progress = list(state["messages"]), state["progress"]
+        if not _answered(messages[-1]):
+            question = _question(state)
+            turn = [m for m in messages if turn_of(str(m.id)) == progress.number]
+            answer = AIMessage(
+                id=message_key(progress.number, progress.messages),
+                content=plain_answer(question, turn),
+            )
+            runtime.stream_writer(Token(str(answer.text)))
+            runtime.stream_writer(Said(answer))
+            messages.append(answer)
+        window = fit(messages, self._limits.window_tokens)
+        return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *window]}
+
+    async def _stream(
+        self,
+        model: Runnable[LanguageModelInput, AIMessage],
+        prompt: Sequence[AnyMessage],
+        write: Write,
+        progress: Progress,
+        *,
+        until: float,
+    ) -> tuple[Reply, bool]:
+        """A reply, and whether it is whole. Once it speaks it may go on to the hard limit."""
+        reply, most = (
+            Reply(),
+            4 * max(self._limits.argument_characters, self._limits.answer_characters),
+        )
+        try:
+            async with asyncio.timeout_at(until) as timer:
+                async for chunk in stream_model(model, prompt, deadline=progress.hard):
+                    text = reply.add(chunk)
+                    if text:
+                        write(Token(clean(text)))
+                        timer.reschedule(progress.hard)
+                    if reply.size > most:
+                        return reply, False
+        except TimeoutError:
+            return reply, False
+        return reply, True
+
+
+def _stop(progress: Progress, kind: StopKind, state: ChatState, write: Write) -> Progress:
+    """End tool use for this reason, and tell; the first reason stays."""
+    if progress.stop is not None:
+        return progress
+    detail = limit_words(kind, _question(state))
+    write(Notice(kind, detail))
+    return progress.stopped(kind, detail)
+
+
+def _say(message: AIMessage, progress: Progress, write: Write) -> Update:
+    """Add what the model said to the turn; a message that says nothing is none."""
+    if not has_text(message) and not message.tool_calls:
+        return {"progress": progress}
+    write(Said(message))
+    return {
+        "messages": [message],
+        "progress": replace(progress, messages=progress.messages + 1),
+    }
+
+
+def _calls(state: ChatState) -> list[ToolCall]:
+    last = state["messages"][-1]
+    return last.tool_calls if isinstance(last, AIMessage) else []
+
+
+def _question(state: ChatState) -> str:
+    """The text of the newest human message."""
+    asked = (m for m in reversed(state["messages"]) if isinstance(m, HumanMessage))
+    return str(next(asked).text)
+
+
+def _answered(message: AnyMessage) -> bool:
+    return isinstance(message, AIMessage) and has_text(message) and not message.tool_calls
+
+
+def _caller(context: ChatContext, progress: Progress) -> Caller:
+    return Caller(
+        user=context.user,
+        room_id=context.room_id,
+        question_key=message_key(progress.number, 0),
+    )
+
+
+def build_chat_graph(
+    model: BaseChatModel,
+    tools: Sequence[BaseTool],
+    *,
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    archive: Archive | None = None,
+    history: History | None = None,
+    limits: Limits | None = None,
+) -> ChatGraph:
+    """The chat graph over a model and tools that are shared by all turns.
+
+    ``archive`` gives the digest in the system prompt; ``history``, for runs with a room, leads over
+    the checkpointed state wherever they disagree. The graph writes ChatEvents to the custom stream.
+    """
+    agent = Agent(model, tools, limits=limits or Limits(), archive=archive, history=history)
+    graph = StateGraph(ChatState, context_schema=ChatContext, input_schema=ChatInput)
+    graph.add_node("recall", agent.recall)
+    graph.add_node("compose", agent.compose)
+    graph.add_node("model", agent.call)
+    graph.add_node("tools", agent.use_tools)
+    graph.add_node("conclude", agent.conclude)
+    graph.add_node("finish", agent.finish)
+
+    graph.add_edge(START, "recall")
+    graph.add_edge("recall", "compose")
+    graph.add_edge("compose", "model")
+    graph.add_conditional_edges("model", after_model, ["tools", "conclude", "finish"])
+    graph.add_conditional_edges("tools", after_tools, ["compose", "conclude"])
+    graph.add_edge("conclude", "finish")
+    graph.add_edge("finish", END)
+    return graph.compile(checkpointer=checkpointer, name="chat")

@@ -1,0 +1,99 @@
+"""What the chat graph carries: its state from turn to turn, its context in one run, its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypedDict
+
+from langchain_core.messages import AnyMessage, BaseMessage
+from langgraph.channels import UntrackedValue
+from langgraph.graph.message import add_messages
+
+from graphs.limits import Progress
+
+NoticeKind = Literal["step_limit", "repeat_stop", "time_limit", "summarized", "cancelled"]
+
+
+class SummaryState(TypedDict):
+    """A rolling summary and the key of the last message that it covers."""
+
+    text: str
+    covers_up_to: str
+
+
+class ChatInput(TypedDict):
+    """One question, as one human message."""
+
+    messages: list[AnyMessage]
+
+
+class ChatState(TypedDict, total=False):
+    """A bounded window of recent messages and the summary of what came before it.
+
+    The ids of messages are their keys in the history. ``system`` and ``progress`` live for one
+    turn and are never stored.
+    """
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    summary: SummaryState | None
+    system: Annotated[str, UntrackedValue]
+    progress: Annotated[Progress, UntrackedValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatContext:
+    """Who asks, where, and with what tools (None for all).
+
+    With a ``room_id`` the history leads: ``turn`` is the question's turn, ``after`` the key of the
+    message before it, and the state is made anew from the history when it does not fit.
+    """
+
+    user: str = "local"
+    room_id: str | None = None
+    turn: int | None = None
+    after: str | None = None
+    summary: SummaryState | None = None
+    tools: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of text as the model says it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStart:
+    """A tool is about to run."""
+
+    id: str
+    name: str
+    args: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEnd:
+    """A tool has answered, or could not."""
+
+    id: str
+    name: str
+    ok: bool
+    preview: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the person should know about how the answer came to be."""
+
+    kind: NoticeKind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message of this turn is whole; in the order of the talk."""
+
+    message: BaseMessage
+
+
+ChatEvent = Token | ToolStart | ToolEnd | Notice | Said

@@ -1,0 +1,154 @@
+"""Runs: work that a request starts, executed apart from it and followed by anyone of its owner.
+
+Here in process; a run's end is in the durable store, where its turn put it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from memory.events import DONE, ERROR, MESSAGE, done_data, error_data, message_data
+from memory.protocols import RunRecords
+from memory.records import Event, Run, RunStatus
+
+KEPT_SECONDS = 3600.0
+"""How long the events of an ended run are kept."""
+
+Emit = Callable[[str, Mapping[str, Any]], None]
+"""Append an event (its name and data) to the run's stream; never waits."""
+
+Work = Callable[[Emit], Awaitable[RunStatus]]
+"""What a run does. When it is cancelled it stores what it has and returns ``stopped``."""
+
+_log = logging.getLogger(__name__)
+
+
+class Runs(Protocol):
+    """Running work and its streams of events."""
+
+    async def start(self, run: Run, work: Work) -> None:
+        """Execute ``work`` apart from the caller; ``done`` is appended whatever happens in it."""
+        ...
+
+    def follow(self, owner: str, run_id: str, *, after: int = 0) -> AsyncIterator[Event]:
+        """The events past id ``after``, live or kept, up to ``done``; never runs anything again.
+
+        Long after a run's end: its stored answer as one ``message``, then ``done``. Raises
+        NotFound ``run_not_found`` at the first step.
+        """
+        ...
+
+    async def cancel(self, owner: str, run_id: str) -> None:
+        """Stop a run, soon; nothing happens if it has ended. NotFound ``run_not_found``."""
+        ...
+
+    async def close(self, *, grace_seconds: float) -> None:
+        """Wait for what runs, then stop it; nothing can be started any more."""
+        ...
+
+
+@dataclass(slots=True)
+class _Live:
+    run: Run
+    events: list[Event] = field(default_factory=list)
+    grown: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    ended_at: float | None = None
+
+    def append(self, name: str, data: Mapping[str, Any]) -> None:
+        self.events.append(Event(len(self.events) + 1, name, data))
+        # Whoever waits holds the old signal; the next to wait gets a new one.
+        self.grown.set()
+        self.grown = asyncio.Event()
+
+
+class LocalRuns:
+    """The Runs protocol inside one process."""
+
+    def __init__(self, records: RunRecords) -> None:
+        self._records = records
+        self._live: dict[str, _Live] = {}
+
+    async def start(self, run: Run, work: Work) -> None:
+        self._drop_old()
+        live = _Live(run)
+        self._live[run.id] = live
+        live.task = asyncio.create_task(self._execute(live, work), name=run.id)
+
+    async def follow(self, owner: str, run_id: str, *, after: int = 0) -> AsyncIterator[Event]:
+        live = self._live.get(run_id)
+        if live is None or live.run.owner != owner:
+            async for event in self._stored(owner, run_id, after):
+                yield event
+            return
+        sent = max(after, 0)
+        while True:
+            grown = live.grown
+            for event in live.events[sent:]:
+                sent = event.id
+                yield event
+            if live.ended_at is not None and sent >= len(live.events):
+                return
+            if sent >= len(live.events):
+                await grown.wait()
+
+    async def cancel(self, owner: str, run_id: str) -> None:
+        live = self._live.get(run_id)
+        if live is None or live.run.owner != owner:
+            await self._records.get(owner, run_id)
+        elif live.task is not None:
+            live.task.cancel()
+
+    async def close(self, *, grace_seconds: float) -> None:
+        tasks = [live.task for live in self._live.values() if live.task and not live.task.done()]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    async def _execute(self, live: _Live, work: Work) -> None:
+        status: RunStatus = "failed"
+        try:
+            status = await work(live.append)
+        except asyncio.CancelledError:
+            status = "stopped"
+        except Exception:  # noqa: BLE001 - the last stop of an unknown error: its text is for the log alone
+            _log.exception("run failed", extra={"run_id": live.run.id})
+            live.append(
+                ERROR, error_data("internal", "Something went wrong on our side.", live.run.id)
+            )
+        finally:
+            live.append(DONE, done_data(live.run.id, status))
+            live.ended_at = time.monotonic()
+
+    async def _stored(self, owner: str, run_id: str, after: int) -> AsyncIterator[Event]:
+        run = await self._records.get(owner, run_id)
+        answer = await self._records.answer(run) if run.answer_key else None
+        if answer is not None:
+            after += 1
+            yield Event(after, MESSAGE, message_data(answer))
+        yield Event(after + 1, DONE, done_data(run.id, run.status))
+
+    def _drop_old(self) -> None:
+        horizon = time.monotonic() - KEPT_SECONDS
+        # Runs end nearly in the order they start, so that the first young one ends the search.
+        for run_id, live in list(self._live.items()):
+            if live.ended_at is None:
+                continue
+            if live.ended_at > horizon:
+                break
+            with suppress(KeyError):
+                del self._live[run_id]
+
+    def forget_room(self, room_id: str) -> None:
+        """Drop the kept events of a room whose messages were deleted."""
+        for run_id in [key for key, live in self._live.items() if live.run.room_id == room_id]:
+            if self._live[run_id].ended_at is not None:
+                del self._live[run_id]
