@@ -25,6 +25,7 @@ _LIMITS: dict[StopKind, dict[str, str]] = {
     },
 }
 
+_CANCELLED = {"en": "The answer was stopped.", "ko": "답변을 멈췄습니다."}
 _NOTHING = {
     "en": "I could not find an answer this time. Please ask again, perhaps in other words.",
     "ko": "이번에는 답을 찾지 못했습니다. 다른 말로 다시 물어봐 주세요.",
@@ -38,6 +39,11 @@ _FOUND = {
 def limit_words(kind: StopKind, question: str) -> str:
     """Why tool use ended, in the language of the question."""
     return _LIMITS[kind][language(question)]
+
+
+def cancelled_words(question: str) -> str:
+    """That the person stopped the answer, in the language of the question."""
+    return _CANCELLED[language(question)]
 
 
 def plain_answer(question: str, turn: Sequence[AnyMessage]) -> str:

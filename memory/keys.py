@@ -3,6 +3,9 @@
 import re
 import secrets
 
+LAST_INDEX = 9999
+"""The highest index that a message key can hold."""
+
 _KEY = re.compile(r"t(\d{8})-(\d{4})\Z")
 
 
@@ -12,7 +15,7 @@ def message_key(turn: int, index: int) -> str:
     Keys of a room sort as text in the order of the talk, and the same message always has the
     same key, so that writing it twice cannot make two of it.
     """
-    if not (0 <= turn < 10**8 and 0 <= index < 10**4):
+    if not (0 <= turn < 10**8 and 0 <= index <= LAST_INDEX):
         raise ValueError("a key holds turns below 100,000,000 and indexes below 10,000")
     return f"t{turn:08d}-{index:04d}"
 

@@ -119,8 +119,8 @@ class History(Protocol):
         """
         ...
 
-    async def fold(self, seen: Room, summary: Summary) -> bool:
-        """Replace the summary of the room as ``seen``.
+    async def fold(self, seen: Room, summary: Summary, *, tokens: int) -> bool:
+        """Replace the summary of the room as ``seen``; it covers ``tokens`` more than before.
 
         False, and nothing changes, when another summary came first or messages were deleted since.
         """

@@ -84,6 +84,7 @@ class Room:
     ``last_key`` is the key of the last message that counts: anything stored past it belongs to
     a turn whose end was never acknowledged. ``deletions`` grows with each deletion, so that what
     was made from the messages before one (a summary, a title) can't be stored after it.
+    ``pending_tokens`` estimates the messages that the summary does not cover.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Room:
     open_turn: OpenTurn | None = None
     summary: Summary | None = None
     deletions: int = 0
+    pending_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

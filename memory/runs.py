@@ -42,6 +42,14 @@ class Runs(Protocol):
         """
         ...
 
+    async def alive(self, run_id: str) -> bool:
+        """Whether anybody still works on a run."""
+        ...
+
+    async def forget(self, room_id: str) -> None:
+        """Drop the kept events of a room's ended runs: what they tell of was deleted."""
+        ...
+
     async def cancel(self, owner: str, run_id: str) -> None:
         """Stop a run, soon; nothing happens if it has ended. NotFound ``run_not_found``."""
         ...
@@ -57,6 +65,7 @@ class _Live:
     events: list[Event] = field(default_factory=list)
     grown: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+    cancelled: bool = False
     ended_at: float | None = None
 
     def append(self, name: str, data: Mapping[str, Any]) -> None:
@@ -78,6 +87,8 @@ class LocalRuns:
         live = _Live(run)
         self._live[run.id] = live
         live.task = asyncio.create_task(self._execute(live, work), name=run.id)
+        # A task that is cancelled before its first step would end without a word.
+        await asyncio.sleep(0)
 
     async def follow(self, owner: str, run_id: str, *, after: int = 0) -> AsyncIterator[Event]:
         live = self._live.get(run_id)
@@ -96,11 +107,21 @@ class LocalRuns:
             if sent >= len(live.events):
                 await grown.wait()
 
+    async def alive(self, run_id: str) -> bool:
+        live = self._live.get(run_id)
+        return live is not None and live.ended_at is None
+
+    async def forget(self, room_id: str) -> None:
+        for run_id, live in list(self._live.items()):
+            if live.run.room_id == room_id and live.ended_at is not None:
+                del self._live[run_id]
+
     async def cancel(self, owner: str, run_id: str) -> None:
         live = self._live.get(run_id)
         if live is None or live.run.owner != owner:
             await self._records.get(owner, run_id)
-        elif live.task is not None:
+        elif live.task is not None and not live.cancelled:
+            live.cancelled = True
             live.task.cancel()
 
     async def close(self, *, grace_seconds: float) -> None:
@@ -108,8 +129,10 @@ class LocalRuns:
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=grace_seconds)
-        for task in late:
-            task.cancel()
+        for live in self._live.values():
+            if live.task in late and not live.cancelled:
+                live.cancelled = True
+                live.task.cancel()
         if late:
             await asyncio.wait(late)
 
@@ -145,10 +168,4 @@ class LocalRuns:
             if live.ended_at > horizon:
                 break
             with suppress(KeyError):
-                del self._live[run_id]
-
-    def forget_room(self, room_id: str) -> None:
-        """Drop the kept events of a room whose messages were deleted."""
-        for run_id in [key for key, live in self._live.items() if live.run.room_id == room_id]:
-            if self._live[run_id].ended_at is not None:
                 del self._live[run_id]

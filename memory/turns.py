@@ -1,5 +1,6 @@
 """Which messages of a talk belong together: whole turns, calls with their results. Pure."""
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 
@@ -32,6 +33,34 @@ def newest_turns(newest_first: Iterable[Message], max_tokens: int) -> list[Messa
             break
         kept.extend(turn)
     return kept[::-1]
+
+
+def oldest_turns(
+    messages: Sequence[Message],
+    *,
+    tokens: float = math.inf,
+    turns: float = math.inf,
+    most_tokens: int,
+) -> list[Message]:
+    """Whole turns from the front until ``tokens`` and ``turns`` are both reached.
+
+    No turn is begun past ``most_tokens``.
+    """
+    taken: list[Message] = []
+    spent = count = 0
+    for _, group in groupby(messages, key=lambda message: message.turn):
+        if spent >= most_tokens or (spent >= tokens and count >= turns):
+            break
+        turn = list(group)
+        taken.extend(turn)
+        spent, count = spent + sum(map(message_tokens, turn)), count + 1
+    return taken
+
+
+def without_last_turn(messages: Sequence[Message]) -> Sequence[Message]:
+    """All but the last turn, which may not be whole; all if there is no other."""
+    before = [message for message in messages if message.turn != messages[-1].turn]
+    return before or messages
 
 
 def with_companions(keys: Collection[str], messages: Sequence[Message]) -> list[str]:

@@ -22,7 +22,7 @@ from memory.sqlite.rooms import closed_room, owned_room
 from memory.sqlite.rows import INSERT_MESSAGE, message_from, message_row
 from memory.sqlite.run_records import finish_run, insert_run, refuse_known_key
 from memory.times import now, to_micros
-from memory.turns import newest_turns, with_companions
+from memory.turns import message_tokens, newest_turns, with_companions
 
 _FIRST, _LAST = "", "~"  # below and above every message key
 
@@ -51,8 +51,17 @@ class SQLiteHistory:
             _insert(connection, owner, room_id, [question])
             connection.execute(
                 "UPDATE rooms SET turns = ?, open_turn = ?, open_run = ?, last_key = ?,"
-                " message_count = message_count + 1, updated_at = ? WHERE id = ?",
-                (number, number, run.id, question.key, to_micros(moment), room_id),
+                " message_count = message_count + 1, pending_tokens = pending_tokens + ?,"
+                " updated_at = ? WHERE id = ?",
+                (
+                    number,
+                    number,
+                    run.id,
+                    question.key,
+                    message_tokens(question),
+                    to_micros(moment),
+                    room_id,
+                ),
             )
             return Turn(
                 room=owned_room(connection, owner, room_id),
@@ -76,9 +85,15 @@ class SQLiteHistory:
             if status == "failed":
                 _mark_failed(connection, room_id, turn.question.key)
             connection.execute(
-                "UPDATE rooms SET last_key = ?, message_count = message_count + ?, updated_at = ?"
-                " WHERE id = ?",
-                (last.key, len(messages), to_micros(now()), room_id),
+                "UPDATE rooms SET last_key = ?, message_count = message_count + ?,"
+                " pending_tokens = pending_tokens + ?, updated_at = ? WHERE id = ?",
+                (
+                    last.key,
+                    len(messages),
+                    sum(map(message_tokens, messages)),
+                    to_micros(now()),
+                    room_id,
+                ),
             )
             return owned_room(connection, owner, room_id)
 
@@ -157,23 +172,34 @@ class SQLiteHistory:
                 " WHERE id = ?",
                 (len(gone), room_id),
             )
+            fate = _clear_summary(connection, room, gone[0])
+            _count_pending(connection, room_id)
             return Deleted(
                 deleted=tuple(dict.fromkeys(keys)),
                 also_deleted=tuple(key for key in gone if key not in set(keys)),
-                summary=_clear_summary(connection, room, gone[0]),
+                summary=fate,
                 title_cleared=_clear_title(connection, room, gone[0]),
             )
 
         return await self._database.write(work)
 
-    async def fold(self, seen: Room, summary: Summary) -> bool:
+    async def fold(self, seen: Room, summary: Summary, *, tokens: int) -> bool:
         over = seen.summary.covers_up_to if seen.summary else None
 
         def work(connection: sqlite3.Connection) -> bool:
             changed = connection.execute(
-                "UPDATE rooms SET summary = ?, summary_covers = ?"
+                "UPDATE rooms SET summary = ?, summary_covers = ?,"
+                " pending_tokens = max(0, pending_tokens - ?)"
                 " WHERE id = ? AND owner = ? AND deletions = ? AND summary_covers IS ?",
-                (summary.text, summary.covers_up_to, seen.id, seen.owner, seen.deletions, over),
+                (
+                    summary.text,
+                    summary.covers_up_to,
+                    tokens,
+                    seen.id,
+                    seen.owner,
+                    seen.deletions,
+                    over,
+                ),
             )
             return changed.rowcount == 1
 
@@ -244,3 +270,13 @@ def _clear_title(connection: sqlite3.Connection, room: Room, first_gone: str) ->
         (room.id, first_gone),
     )
     return cleared.rowcount == 1
+
+
+def _count_pending(connection: sqlite3.Connection, room_id: str) -> None:
+    """Estimate anew what the summary does not cover, a quarter of its bytes as tokens."""
+    connection.execute(
+        "UPDATE rooms SET pending_tokens = (SELECT coalesce(sum(4 + (length(CAST(content AS BLOB))"
+        " + coalesce(length(CAST(tool_calls AS BLOB)), 0)) / 4), 0) FROM messages"
+        " WHERE room = rooms.id AND key > coalesce(rooms.summary_covers, '')) WHERE id = ?",
+        (room_id,),
+    )

@@ -21,7 +21,8 @@ CREATE TABLE rooms (
     summary TEXT,
     summary_covers TEXT,
     title_covers TEXT,
-    deletions INTEGER NOT NULL DEFAULT 0
+    deletions INTEGER NOT NULL DEFAULT 0,
+    pending_tokens INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX rooms_by_activity ON rooms (owner, updated_at, id);
 

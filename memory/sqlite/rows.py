@@ -29,6 +29,7 @@ def room_from(row: sqlite3.Row) -> Room:
         open_turn=_open_turn_from(row),
         summary=_summary_from(row),
         deletions=row["deletions"],
+        pending_tokens=row["pending_tokens"],
     )
 
 

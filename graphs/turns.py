@@ -1,0 +1,210 @@
+"""One turn of a room, from the stored question to the stored answer, whoever still listens."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import orjson
+from langchain_core.messages import HumanMessage
+
+from graphs.chat import ChatGraph
+from graphs.fallback import cancelled_words
+from graphs.limits import Limits
+from graphs.model_errors import ModelError
+from graphs.state import ChatContext, ChatEvent
+from graphs.talk import Talk, answer_of, shown
+from graphs.upkeep import Upkeep, summary_state
+from memory.errors import Conflict, Invalid, StoreError
+from memory.events import ERROR, MESSAGE, NOTICE, RUN, error_data, message_data, run_data
+from memory.keys import new_id
+from memory.protocols import History, RunRecords
+from memory.records import Room, Run, RunStatus, Turn
+from memory.runs import Emit, Runs
+from memory.times import now
+
+_log = logging.getLogger(__name__)
+
+
+class Turns:
+    """Starts turns and carries them out; what follows an answer is the upkeep's."""
+
+    def __init__(
+        self,
+        graph: ChatGraph,
+        *,
+        history: History,
+        records: RunRecords,
+        runs: Runs,
+        upkeep: Upkeep,
+        tools: Sequence[str],
+        limits: Limits,
+    ) -> None:
+        self._graph = graph
+        self._history = history
+        self._records = records
+        self._runs = runs
+        self._upkeep = upkeep
+        self._tools = frozenset(tools)
+        # No turn can come near: each model call takes at most three steps of the graph.
+        self._most_steps = 4 * limits.model_calls + 10
+
+    async def start(
+        self,
+        owner: str,
+        room_id: str,
+        message: str,
+        *,
+        tools: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+        request_id: str | None = None,
+    ) -> Run:
+        """Store a question and start answering it; the run may be one that the same key started.
+
+        Raises NotFound ``room_not_found``, Invalid ``unknown_tool``, Conflict ``room_busy`` or
+        ``idempotency_mismatch`` (the key came with another request); then nothing is stored.
+        """
+        self._refuse_unknown(tools)
+        run = Run(
+            id=new_id("run"),
+            owner=owner,
+            room_id=room_id,
+            turn=None,
+            status="running",
+            started_at=now(),
+            idempotency_key=idempotency_key,
+            request_digest=_digest(message, tools),
+        )
+        try:
+            turn = await self._begin(run, message)
+        except Conflict as conflict:
+            if conflict.code != "run_exists":
+                raise
+            return await self._same(run)
+        run = replace(run, turn=turn.number)
+        await self._runs.start(run, partial(self._carry_out, turn, tools, request_id or run.id))
+        return run
+
+    def _refuse_unknown(self, tools: Sequence[str] | None) -> None:
+        unknown = sorted(set(tools or ()) - self._tools)
+        if unknown:
+            raise Invalid(
+                f"There is no tool {unknown[0][:64]!r}.",
+                code="unknown_tool",
+                details={"field": "tools", "known": sorted(self._tools)},
+            )
+
+    async def _begin(self, run: Run, message: str) -> Turn:
+        try:
+            return await self._history.begin(run, message)
+        except Conflict as conflict:
+            if conflict.code != "room_busy" or not await self._free(run, conflict):
+                raise
+            return await self._history.begin(run, message)
+
+    async def _free(self, run: Run, busy: Conflict) -> bool:
+        """Close the room's open turn if nobody works on it any more."""
+        stale = await self._records.get(run.owner, str(busy.details["run_id"]))
+        if await self._runs.alive(stale.id):
+            return False
+        return await self._history.abandon(stale)
+
+    async def _same(self, run: Run) -> Run:
+        known = await self._records.by_key(run.owner, run.room_id, str(run.idempotency_key))
+        if known is None or known.request_digest != run.request_digest:
+            raise Conflict(
+                "This Idempotency-Key was used for another message.", code="idempotency_mismatch"
+            )
+        return known
+
+    async def _carry_out(
+        self, turn: Turn, tools: Sequence[str] | None, request_id: str, emit: Emit
+    ) -> RunStatus:
+        """Answer, store, tell; then what is due after an answer."""
+        emit(RUN, run_data(turn.run_id, turn.room.id, turn.question.key))
+        talk = Talk(turn.number)
+        status, failure = await self._answer(turn, tools, talk, emit)
+        if failure is not None:
+            emit(ERROR, error_data(*failure, request_id))
+        messages = talk.messages(status)
+        try:
+            room = await _to_the_end(self._history.end(turn, messages, status=status))
+        except StoreError as error:
+            _log.warning("turn not stored", extra={"run_id": turn.run_id, "code": error.code})
+            emit(ERROR, error_data(error.code, str(error), request_id))
+            return "failed"
+        answer = answer_of(messages)
+        if answer is not None:
+            emit(MESSAGE, message_data(answer))
+        if status == "complete":
+            with suppress(asyncio.CancelledError):
+                await self._upkeep.after_turn(room, emit)
+        return status
+
+    async def _answer(
+        self, turn: Turn, tools: Sequence[str] | None, talk: Talk, emit: Emit
+    ) -> tuple[RunStatus, tuple[str, str] | None]:
+        """Run the graph; how it ended, and the code and words of an error."""
+        try:
+            async for event in self._events(turn, tools):
+                talk.take(event)
+                public = shown(event)
+                if public is not None:
+                    emit(*public)
+        except asyncio.CancelledError:
+            _uncancel()
+            emit(NOTICE, {"kind": "cancelled", "detail": cancelled_words(turn.question.content)})
+            return "stopped", None
+        except (ModelError, StoreError) as error:
+            # The answer may be whole and only its checkpoint lost: the history is what counts.
+            if talk.answered:
+                return "complete", None
+            return "failed", (error.code, str(error))
+        return "complete", None
+
+    def _events(self, turn: Turn, tools: Sequence[str] | None) -> AsyncIterator[ChatEvent]:
+        room = turn.room
+        return self._graph.astream(
+            {"messages": [HumanMessage(id=turn.question.key, content=turn.question.content)]},
+            {"configurable": {"thread_id": room.id}, "recursion_limit": self._most_steps},
+            context=ChatContext(
+                user=room.owner,
+                room_id=room.id,
+                turn=turn.number,
+                after=turn.after,
+                summary=summary_state(room.summary),
+                tools=None if tools is None else tuple(tools),
+            ),
+            stream_mode="custom",
+            # One write at the end: until then the question is in the history, and a crash
+            # loses nothing that was acknowledged.
+            durability="exit",
+        )
+
+
+def _digest(message: str, tools: Sequence[str] | None) -> str:
+    chosen = None if tools is None else sorted(tools)
+    return hashlib.sha256(orjson.dumps([message, chosen])).hexdigest()
+
+
+async def _to_the_end(storing: Coroutine[Any, Any, Room]) -> Room:
+    """Finish storing even if the run is cancelled meanwhile: the turn is over either way."""
+    task = asyncio.ensure_future(storing)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+            _uncancel()
+
+
+def _uncancel() -> None:
+    """Take a cancellation as heard, so that what follows may wait again."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
