@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from langchain_core.messages import HumanMessage
@@ -23,7 +23,7 @@ from memory.errors import Conflict, Invalid, StoreError
 from memory.events import ERROR, MESSAGE, NOTICE, RUN, error_data, message_data, run_data
 from memory.keys import new_id
 from memory.protocols import History, RunRecords
-from memory.records import Room, Run, RunStatus, Turn
+from memory.records import Room, Run, Status, Turn
 from memory.runs import Emit, Runs
 from memory.times import now
 
@@ -123,7 +123,7 @@ class Turns:
 
     async def _carry_out(
         self, turn: Turn, tools: Sequence[str] | None, request_id: str, emit: Emit
-    ) -> RunStatus:
+    ) -> Status:
         """Answer, store, tell; then what is due after an answer."""
         emit(RUN, run_data(turn.run_id, turn.room.id, turn.question.key))
         talk = Talk(turn.number)
@@ -147,7 +147,7 @@ class Turns:
 
     async def _answer(
         self, turn: Turn, tools: Sequence[str] | None, talk: Talk, emit: Emit
-    ) -> tuple[RunStatus, tuple[str, str] | None]:
+    ) -> tuple[Status, tuple[str, str] | None]:
         """Run the graph; how it ended, and the code and words of an error."""
         try:
             async for event in self._events(turn, tools):
@@ -168,7 +168,7 @@ class Turns:
 
     def _events(self, turn: Turn, tools: Sequence[str] | None) -> AsyncIterator[ChatEvent]:
         room = turn.room
-        return self._graph.astream(
+        events = self._graph.astream(
             {"messages": [HumanMessage(id=turn.question.key, content=turn.question.content)]},
             {"configurable": {"thread_id": room.id}, "recursion_limit": self._most_steps},
             context=ChatContext(
@@ -184,6 +184,7 @@ class Turns:
             # loses nothing that was acknowledged.
             durability="exit",
         )
+        return cast("AsyncIterator[ChatEvent]", events)
 
 
 def _digest(message: str, tools: Sequence[str] | None) -> str:

@@ -17,8 +17,8 @@ from memory.records import (
     Page,
     Room,
     Run,
-    RunStatus,
     Source,
+    Status,
     Summary,
     Turn,
 )
@@ -67,7 +67,7 @@ class History(Protocol):
         """
         ...
 
-    async def end(self, turn: Turn, messages: Sequence[Message], *, status: RunStatus) -> Room:
+    async def end(self, turn: Turn, messages: Sequence[Message], *, status: Status) -> Room:
         """Store what the turn said and close it and its run.
 
         With ``status`` failed the question is marked failed too. Conflict ``turn_closed`` if the

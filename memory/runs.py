@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from memory.events import DONE, ERROR, MESSAGE, done_data, error_data, message_data
 from memory.protocols import RunRecords
-from memory.records import Event, Run, RunStatus
+from memory.records import Event, Run, Status
 
 KEPT_SECONDS = 3600.0
 """How long the events of an ended run are kept."""
@@ -21,7 +21,7 @@ KEPT_SECONDS = 3600.0
 Emit = Callable[[str, Mapping[str, Any]], None]
 """Append an event (its name and data) to the run's stream; never waits."""
 
-Work = Callable[[Emit], Awaitable[RunStatus]]
+Work = Callable[[Emit], Awaitable[Status]]
 """What a run does. When it is cancelled it stores what it has and returns ``stopped``."""
 
 _log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class LocalRuns:
             await asyncio.wait(late)
 
     async def _execute(self, live: _Live, work: Work) -> None:
-        status: RunStatus = "failed"
+        status: Status = "failed"
         try:
             status = await work(live.append)
         except asyncio.CancelledError:

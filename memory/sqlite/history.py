@@ -12,7 +12,7 @@ from memory.records import (
     Page,
     Room,
     Run,
-    RunStatus,
+    Status,
     Summary,
     SummaryFate,
     Turn,
@@ -73,7 +73,7 @@ class SQLiteHistory:
 
         return await self._database.write(work)
 
-    async def end(self, turn: Turn, messages: Sequence[Message], *, status: RunStatus) -> Room:
+    async def end(self, turn: Turn, messages: Sequence[Message], *, status: Status) -> Room:
         owner, room_id = turn.room.owner, turn.room.id
         last = messages[-1] if messages else turn.question
         answer_key = last.key if last.role == "assistant" else None
