@@ -26,8 +26,8 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from graphs.calls import clean, has_text, preview, results_of, tidy
-from graphs.fallback import limit_words, plain_answer
-from graphs.limits import Limits, Progress, StopKind
+from graphs.fallback import plain_answer, stop_for
+from graphs.limits import Limits, Progress, Reason
 from graphs.model_calls import stream_model
 from graphs.model_errors import ModelError
 from graphs.repetition import after, judge
@@ -117,16 +117,19 @@ class Agent:
         progress, write = state["progress"], runtime.stream_writer
         bound = self._toolbox.bind(runtime.context.tools)
         prompt = [SystemMessage(state["system"]), *state["messages"]]
-        reply, whole = await self._stream(bound, prompt, write, progress, until=progress.soft)
-        progress = replace(progress, model_calls=progress.model_calls + 1)
-        if not whole:
-            progress = _stop(progress, "time_limit", state, write)
-        message = reply.message(whole=whole)
-        asked = len(message.tool_calls) + len(message.invalid_tool_calls)
-        if asked > self._limits.tool_calls - progress.tool_calls:
-            progress = _stop(progress, "step_limit", state, write)
+        reply, cut_by = await self._stream(bound, prompt, write, progress, until=progress.soft)
+        message = reply.message(whole=cut_by is None)
         kept, refused = tidy(message, progress, self._limits)
-        return _say(kept, replace(progress, refused=refused), write)
+        asked = len(message.tool_calls) + len(message.invalid_tool_calls)
+        dropped = asked - len(kept.tool_calls)
+        ended: Reason | None = "steps" if dropped else cut_by
+        progress = replace(
+            _stop(progress, ended, state, write) if ended else progress,
+            model_calls=progress.model_calls + 1,
+            dropped=dropped,
+            refused=refused,
+        )
+        return _say(kept, progress, write)
 
     async def use_tools(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
         """Give every call of the last message its result: run it, repeat one, or refuse."""
@@ -146,11 +149,11 @@ class Agent:
             write(Said(message))
         progress = after(progress, plan, fresh, self._toolbox.writes)
         if plan.stops:
-            progress = _stop(progress, "repeat_stop", state, write)
+            progress = _stop(progress, "repetition", state, write)
         if asyncio.get_running_loop().time() >= progress.soft:
-            progress = _stop(progress, "time_limit", state, write)
+            progress = _stop(progress, "time", state, write)
         if progress.model_calls >= self._limits.model_calls - 1:
-            progress = _stop(progress, "step_limit", state, write)
+            progress = _stop(progress, "steps", state, write)
         return {"messages": messages, "progress": progress}
 
     async def conclude(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
@@ -191,8 +194,8 @@ class Agent:
         progress: Progress,
         *,
         until: float,
-    ) -> tuple[Reply, bool]:
-        """A reply, and whether it is whole. Once it speaks it may go on to the hard limit."""
+    ) -> tuple[Reply, Reason | None]:
+        """A reply, and what cut it short. Once it speaks it may go on to the hard limit."""
         reply, most = (
             Reply(),
             4 * max(self._limits.argument_characters, self._limits.answer_characters),
@@ -205,19 +208,19 @@ class Agent:
                         write(Token(clean(text)))
                         timer.reschedule(progress.hard)
                     if reply.size > most:
-                        return reply, False
+                        return reply, "length"
         except TimeoutError:
-            return reply, False
-        return reply, True
+            return reply, "time"
+        return reply, None
 
 
-def _stop(progress: Progress, kind: StopKind, state: ChatState, write: Write) -> Progress:
+def _stop(progress: Progress, reason: Reason, state: ChatState, write: Write) -> Progress:
     """End tool use for this reason, and tell; the first reason stays."""
     if progress.stop is not None:
         return progress
-    detail = limit_words(kind, _question(state))
-    write(Notice(kind, detail))
-    return progress.stopped(kind, detail)
+    stop = stop_for(reason, _question(state))
+    write(Notice(stop.kind, stop.detail))
+    return replace(progress, stop=stop)
 
 
 def _say(message: AIMessage, progress: Progress, write: Write) -> Update:

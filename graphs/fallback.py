@@ -6,23 +6,40 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from memory.text import language
 
 from graphs.calls import preview
-from graphs.limits import StopKind
+from graphs.limits import Reason, Stop, StopKind
+from graphs.repetition import REPEATED
 
 MOST_RESULTS = 3
 
-_LIMITS: dict[StopKind, dict[str, str]] = {
-    "step_limit": {
-        "en": "The limit of steps for one answer was reached.",
-        "ko": "한 번의 답변에 쓸 수 있는 단계 수에 도달했습니다.",
-    },
-    "repeat_stop": {
-        "en": "The assistant was repeating itself, so it stopped using tools.",
-        "ko": "같은 작업이 되풀이되어 도구 사용을 멈췄습니다.",
-    },
-    "time_limit": {
-        "en": "The time for one answer ran out.",
-        "ko": "한 번의 답변에 쓸 수 있는 시간이 다 되었습니다.",
-    },
+_LIMITS: dict[Reason, tuple[StopKind, dict[str, str]]] = {
+    "steps": (
+        "step_limit",
+        {
+            "en": "The limit of steps for one answer was reached.",
+            "ko": "한 번의 답변에 쓸 수 있는 단계 수에 도달했습니다.",
+        },
+    ),
+    "repetition": (
+        "repeat_stop",
+        {
+            "en": "The assistant was repeating itself, so it stopped using tools.",
+            "ko": "같은 작업이 되풀이되어 도구 사용을 멈췄습니다.",
+        },
+    ),
+    "time": (
+        "time_limit",
+        {
+            "en": "The time for one answer ran out.",
+            "ko": "한 번의 답변에 쓸 수 있는 시간이 다 되었습니다.",
+        },
+    ),
+    "length": (
+        "step_limit",
+        {
+            "en": "The answer grew too long and was cut.",
+            "ko": "답변이 너무 길어져 줄였습니다.",
+        },
+    ),
 }
 
 _CANCELLED = {"en": "The answer was stopped.", "ko": "답변을 멈췄습니다."}
@@ -36,9 +53,10 @@ _FOUND = {
 }
 
 
-def limit_words(kind: StopKind, question: str) -> str:
-    """Why tool use ended, in the language of the question."""
-    return _LIMITS[kind][language(question)]
+def stop_for(reason: Reason, question: str) -> Stop:
+    """Why a turn ended early, in the language of the question."""
+    kind, words = _LIMITS[reason]
+    return Stop(kind=kind, detail=words[language(question)])
 
 
 def cancelled_words(question: str) -> str:
@@ -52,9 +70,14 @@ def plain_answer(question: str, turn: Sequence[AnyMessage]) -> str:
     found = [
         f"- {preview(str(message.text))}"
         for message in turn
-        if isinstance(message, ToolMessage) and message.status == "success" and message.text.strip()
+        if isinstance(message, ToolMessage) and _tells(message)
     ]
     said = [str(m.text) for m in turn if isinstance(m, AIMessage) and m.text.strip()]
     if not found:
         return said[-1] if said else _NOTHING[spoken]
     return "\n".join([_FOUND[spoken], *found[-MOST_RESULTS:]])
+
+
+def _tells(message: ToolMessage) -> bool:
+    text = str(message.text)
+    return message.status == "success" and bool(text.strip()) and not text.startswith(REPEATED)

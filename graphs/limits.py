@@ -1,10 +1,12 @@
 """What a turn may spend, and how far it has come. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 StopKind = Literal["step_limit", "repeat_stop", "time_limit"]
+Reason = Literal["steps", "repetition", "time", "length"]
+"""What ended a turn early; clients know it by its StopKind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,8 @@ class Progress:
     """How far a turn has come.
 
     ``soft`` and ``hard`` are moments of the event loop's clock: past ``soft`` no tool is used any
-    more, at ``hard`` the answer is cut. ``refused`` tells, by call id, why calls of the last
+    more, at ``hard`` the answer is cut. ``dropped`` counts the calls of the last message that the
+    budget did not allow, ``refused`` tells, by call id, why calls of the last
     message can't run; ``trail`` holds the signatures of all calls so far, ``results`` the first
     result of each, as far as nothing was written since.
     """
@@ -63,11 +66,8 @@ class Progress:
     messages: int = 1
     model_calls: int = 0
     tool_calls: int = 0
+    dropped: int = 0
     refused: Mapping[str, str] = field(default_factory=dict)
     trail: tuple[str, ...] = ()
     results: Mapping[str, Result] = field(default_factory=dict)
     stop: Stop | None = None
-
-    def stopped(self, kind: StopKind, detail: str) -> "Progress":
-        """The first reason stays."""
-        return self if self.stop else replace(self, stop=Stop(kind=kind, detail=detail))

@@ -11,7 +11,7 @@ from graphs.limits import Progress, Result
 
 Verdict = Literal["run", "repeat", "refuse", "stop"]
 
-_REPEATED = "You made this call before; this is its first result. Do not make it again.\n"
+REPEATED = "You made this call before; this is its first result. Do not make it again.\n"
 _STOPPED = "You have made this call before. No more tools are used in this turn: answer now."
 
 
@@ -50,7 +50,7 @@ class Plan:
             elif verdict == "stop":
                 yield Result(text=_STOPPED, ok=False)
             elif verdict == "repeat":
-                yield Result(text=_REPEATED + known[one].text, ok=known[one].ok)
+                yield Result(text=REPEATED + known[one].text, ok=known[one].ok)
             else:
                 yield known[one]
 

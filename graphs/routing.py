@@ -9,14 +9,14 @@ from graphs.state import ChatState
 
 
 def after_model(state: ChatState) -> Literal["tools", "conclude", "finish"]:
-    """Calls are answered; a text is the answer, unless a budget cut off calls beside it."""
-    last, stop = state["messages"][-1], state["progress"].stop
+    """Calls are answered; a text is the answer, unless a budget dropped calls beside it."""
+    last = state["messages"][-1]
     if not isinstance(last, AIMessage):
         return "conclude"
     if last.tool_calls:
         return "tools"
-    cut_short = stop is not None and stop.kind != "time_limit"
-    return "finish" if has_text(last) and not cut_short else "conclude"
+    whole = has_text(last) and not state["progress"].dropped
+    return "finish" if whole else "conclude"
 
 
 def after_tools(state: ChatState) -> Literal["compose", "conclude"]:
