@@ -1,0 +1,109 @@
+"""Builds the model, the tools and the graphs over open stores: the heavy half of the resources."""
+
+from graphs.archivist import build_archivist_graph
+from graphs.chat import build_chat_graph
+from graphs.forgetting import Forgetting
+from graphs.limits import Limits
+from graphs.preview import Preview
+from graphs.summary import build_summary_graph
+from graphs.system_prompt import SystemPrompt
+from graphs.title import build_title_graph
+from graphs.turns import Turns
+from graphs.upkeep import Folding, Upkeep
+from memory.runs import LocalRuns
+from memory.sqlite.checkpoints import SQLiteSaver
+from server.models import ModelSpec, build_chat_model
+from server.resources import Graphs, Resources, Stores
+from server.settings import Settings
+from tools.catalog import build_tools
+from tools.drafting import Drafter
+
+
+def build_agent(settings: Settings, stores: Stores) -> Resources:
+    """Everything that answers; it holds nothing open but the runs."""
+    limits = turn_limits(settings)
+    checkpointer = SQLiteSaver(stores.database, keep="latest")
+    runs = LocalRuns(stores.run_records)
+    model = build_chat_model(model_spec(settings))
+    drafter = Drafter(model, stores.archive)
+    tools = build_tools(stores.archive, drafter)
+    names = [tool.name for tool in tools]
+    graphs = Graphs(
+        chat=build_chat_graph(
+            model,
+            tools,
+            checkpointer=checkpointer,
+            archive=stores.archive,
+            history=stores.history,
+            limits=limits,
+        ),
+        archivist=build_archivist_graph(drafter, stores.archive),
+        title=build_title_graph(model),
+        summary=build_summary_graph(model),
+    )
+    upkeep = Upkeep(
+        rooms=stores.rooms,
+        history=stores.history,
+        titles=graphs.title,
+        summaries=graphs.summary,
+        folding=Folding(after_tokens=settings.folding_tokens),
+    )
+    return Resources(
+        settings=settings,
+        rooms=stores.rooms,
+        history=stores.history,
+        run_records=stores.run_records,
+        archive=stores.archive,
+        forget=stores.forget,
+        checkpointer=checkpointer,
+        model=model,
+        drafter=drafter,
+        tools=tools,
+        graphs=graphs,
+        runs=runs,
+        upkeep=upkeep,
+        turns=Turns(
+            graphs.chat,
+            history=stores.history,
+            records=stores.run_records,
+            runs=runs,
+            upkeep=upkeep,
+            tools=names,
+            limits=limits,
+        ),
+        preview=Preview(
+            prompt=SystemPrompt(stores.archive, digest_tokens=limits.digest_tokens),
+            history=stores.history,
+            tools=names,
+            window_tokens=limits.window_tokens,
+        ),
+        forgetting=Forgetting(
+            rooms=stores.rooms,
+            history=stores.history,
+            runs=runs,
+            checkpointer=checkpointer,
+            upkeep=upkeep,
+            wipe=stores.forget,
+        ),
+    )
+
+
+def turn_limits(settings: Settings) -> Limits:
+    """What the settings allow a turn to spend."""
+    return Limits(
+        model_calls=settings.max_model_calls,
+        tool_calls=settings.max_tool_calls,
+        seconds=settings.turn_seconds,
+        window_tokens=settings.window_tokens,
+    )
+
+
+def model_spec(settings: Settings) -> ModelSpec:
+    """The model that the settings name."""
+    return ModelSpec(
+        name=settings.model_name,
+        api_key=settings.openai_api_key,
+        base_url=settings.openai_base_url,
+        timeout_seconds=min(60.0, settings.turn_seconds),
+        max_retries=2,
+    )

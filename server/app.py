@@ -1,0 +1,56 @@
+"""The HTTP application: its routes, its guards, its life; nothing is made at import."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from server import archive, catalog, chat, health, rooms, runs
+from server.errors import add_error_handlers
+from server.opening import Opening
+from server.origins import OriginGuard
+from server.request_ids import RequestIds
+from server.resources import Resources
+from server.settings import Settings
+
+ROUTERS = (health.router, rooms.router, chat.router, runs.router, catalog.router, archive.router)
+
+
+def create_app(settings: Settings, resources: Resources | None = None) -> FastAPI:
+    """The application; it opens its own resources unless it is given open ones."""
+    app = FastAPI(
+        title="Tomato",
+        summary="A self-hosted assistant with a memory that its user controls.",
+        version=version("tomato"),
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+        middleware=[
+            Middleware(RequestIds),
+            Middleware(OriginGuard, settings=settings),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(settings.origins),
+                allow_methods=["*"],
+                allow_headers=["*"],
+                allow_credentials=True,
+                expose_headers=["X-Request-ID", "Retry-After", "ETag"],
+            ),
+        ],
+    )
+    app.state.settings = settings
+    app.state.opening = Opening(settings, resources)
+    add_error_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with app.state.opening.run():
+        yield

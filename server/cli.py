@@ -1,0 +1,108 @@
+"""The command line; each command imports what it needs, so that help comes at once."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from server.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tomato", prog_name="tomato")
+def main() -> None:
+    """Tomato: a self-hosted assistant with a memory that its user controls."""
+
+
+@main.command()
+@click.option("--host", help="Address to listen on (TOMATO_HOST, 127.0.0.1).")
+@click.option("--port", type=int, help="Port; 0 takes a free one (TOMATO_PORT, 8000).")
+@click.option("--data", type=click.Path(path_type=Path), help="Data folder (TOMATO_DATA, ./data).")
+@click.option("--reload", is_flag=True, help="Start again when the code changes.")
+def serve(host: str | None, port: int | None, data: Path | None, reload: bool) -> None:
+    """Serve the HTTP API."""
+    settings = _settings(host=host, port=port, data=data)
+    if reload:
+        if data is not None:
+            raise click.UsageError("With --reload, give the data folder as TOMATO_DATA.")
+        _serve_reloading(settings)
+    else:
+        _serve(settings)
+
+
+@main.command()
+@click.option("--server", help="A running server's address; without it one is started here.")
+@click.option("--room", help="A room to go on with; without it a new one is opened.")
+@click.option("--data", type=click.Path(path_type=Path), help="Data folder, without --server.")
+def chat(server: str | None, room: str | None, data: Path | None) -> None:
+    """Talk to the agent in the terminal."""
+    from server.terminal import TerminalError, embedded, talk
+
+    try:
+        if server is not None:
+            talk(server, room)
+        else:
+            with embedded(_settings(data=data)) as address:
+                talk(address, room)
+    except TerminalError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _settings(**given: Any) -> "Settings":
+    from server.settings import SettingsError, read_settings
+
+    try:
+        return read_settings(**{name: value for name, value in given.items() if value is not None})
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _serve(settings: "Settings") -> None:
+    import asyncio
+
+    import uvloop
+
+    from memory.errors import StoreError
+    from server.serving import ListenError, listen, serve
+
+    try:
+        listener = listen(settings.host, settings.port)
+        port = listener.getsockname()[1]
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, listener, lambda: click.echo(banner(settings, port))))
+    except (ListenError, StoreError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _serve_reloading(settings: "Settings") -> None:
+    import uvicorn
+
+    click.echo(banner(settings, settings.port))
+    uvicorn.run(
+        "server.serving:app_from_environment",
+        factory=True,
+        reload=True,
+        reload_dirs=["graphs", "tools", "memory", "prompts", "server"],
+        host=settings.host,
+        port=settings.port,
+        log_level="info",
+    )
+
+
+def banner(settings: "Settings", port: int) -> str:
+    """What is being served, where, and with what."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    model = settings.model_name
+    lines = [
+        f"Tomato {version('tomato')} · http://{host}:{port}"
+        f" · model: {model}{' (no network)' if model == 'offline' else ''}"
+        f" · storage: SQLite {settings.database_path}"
+    ]
+    if settings.local_user_on:
+        lines.append(
+            "Local user: on. A request without a session is the local user;"
+            " TOMATO_LOCAL_USER=off ends that."
+        )
+    return "\n".join(lines)

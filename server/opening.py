@@ -1,0 +1,101 @@
+"""Opens the resources beside the first answers, and closes them at the end."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from memory.errors import Unavailable
+from server.data_folder import held
+from server.resources import GRACE_SECONDS, Resources, Stores, open_agent, open_stores
+from server.settings import Settings
+
+log = logging.getLogger("tomato.server")
+
+State = Literal["opening", "ok", "down"]
+
+
+class Opening:
+    """The way from settings to open resources; ``given`` ones are used as they are.
+
+    ``on_failure`` is called if they can't be opened after all.
+    """
+
+    def __init__(self, settings: Settings, given: Resources | None = None) -> None:
+        self._settings = settings
+        self._given = given
+        self._opened: asyncio.Future[Resources] | None = None
+        self.on_failure: Callable[[], None] = lambda: None
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Open storage now and the rest in the background.
+
+        Raises memory.errors.StoreError if the storage can't be used.
+        """
+        self._opened = asyncio.get_running_loop().create_future()
+        if self._given is not None:
+            self._opened.set_result(self._given)
+            yield
+            return
+        with held(self._settings.data):
+            async with open_stores(self._settings) as stores:
+                await _close_cut_turns(stores)
+                async with self._in_background(stores, self._opened):
+                    yield
+
+    @asynccontextmanager
+    async def _in_background(
+        self, stores: Stores, opened: "asyncio.Future[Resources]"
+    ) -> AsyncIterator[None]:
+        closing = asyncio.Event()
+        holding = asyncio.create_task(self._hold(stores, opened, closing))
+        try:
+            yield
+        finally:
+            closing.set()
+            await holding
+
+    async def resources(self) -> Resources:
+        """The resources, once they are open; Unavailable if they could not be opened."""
+        if self._opened is None:
+            raise Unavailable("The server has not started.")
+        if not self._opened.done():
+            return await asyncio.shield(self._opened)
+        return self._opened.result()
+
+    async def end_runs(self) -> None:
+        """Let what runs come to its end, within the grace time; nothing new is started."""
+        if self._opened is not None and self.state == "ok":
+            await self._opened.result().runs.close(grace_seconds=GRACE_SECONDS)
+
+    @property
+    def state(self) -> State:
+        if self._opened is None or not self._opened.done():
+            return "opening"
+        return "down" if self._opened.exception() else "ok"
+
+    async def _hold(
+        self, stores: Stores, opened: asyncio.Future[Resources], closing: asyncio.Event
+    ) -> None:
+        """Keep the agent open, in one task, from its opening to its closing."""
+        try:
+            async with open_agent(self._settings, stores) as resources:
+                opened.set_result(resources)
+                await closing.wait()
+        except Exception as error:
+            log.exception("the agent could not be opened")
+            if opened.done():
+                return
+            refused = Unavailable("The agent could not be started.")
+            refused.__cause__ = error
+            opened.set_exception(refused)
+            opened.exception()  # seen here, so that asyncio does not complain that nobody asked
+            self.on_failure()
+
+
+async def _close_cut_turns(stores: Stores) -> None:
+    """Nobody works any more on what ran when the server before us was killed."""
+    for run in await stores.run_records.unfinished():
+        await stores.history.abandon(run)

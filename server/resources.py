@@ -1,0 +1,134 @@
+"""All that the server holds open while it runs, in one frozen value; knows who needs what.
+
+Storage opens within milliseconds and refuses bad data before anything is served. The agent's
+libraries take over a second to import, so that they load on a thread beside the first answers.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Request
+
+from memory.protocols import Archive, History, Rooms, RunRecords
+from memory.runs import Runs
+from memory.sqlite.archive import SQLiteArchive
+from memory.sqlite.database import Database
+from memory.sqlite.history import SQLiteHistory
+from memory.sqlite.rooms import SQLiteRooms
+from memory.sqlite.run_records import SQLiteRunRecords
+from server.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.tools import BaseTool
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    from graphs.archivist import ArchivistGraph
+    from graphs.chat import ChatGraph
+    from graphs.forgetting import Forgetting
+    from graphs.preview import Preview
+    from graphs.summary import SummaryGraph
+    from graphs.title import TitleGraph
+    from graphs.turns import Turns
+    from graphs.upkeep import Upkeep
+    from tools.drafting import Drafter
+
+GRACE_SECONDS = 10.0
+"""How long running turns may go on when the server stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What is remembered. ``forget`` wipes what was deleted from the disk."""
+
+    database: Database
+    rooms: Rooms
+    history: History
+    run_records: RunRecords
+    archive: Archive
+    forget: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graphs:
+    """The compiled graphs, shared by all requests."""
+
+    chat: "ChatGraph"
+    archivist: "ArchivistGraph"
+    title: "TitleGraph"
+    summary: "SummaryGraph"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What the routes work with."""
+
+    settings: Settings
+    rooms: Rooms
+    history: History
+    run_records: RunRecords
+    archive: Archive
+    forget: Callable[[], Awaitable[None]]
+    checkpointer: "BaseCheckpointSaver[Any]"
+    model: "BaseChatModel"
+    tools: "tuple[BaseTool, ...]"
+    drafter: "Drafter"
+    graphs: Graphs
+    runs: Runs
+    turns: "Turns"
+    upkeep: "Upkeep"
+    preview: "Preview"
+    forgetting: "Forgetting"
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Open everything, storage first; closed in the opposite order."""
+    async with AsyncExitStack() as stack:
+        stores = await stack.enter_async_context(open_stores(settings))
+        yield await stack.enter_async_context(open_agent(settings, stores))
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
+    """Open the data folder.
+
+    Raises memory.errors.Newer or Unavailable, and then nothing was changed.
+    """
+    database = await Database.open(settings.database_path)
+    try:
+        yield Stores(
+            database=database,
+            rooms=SQLiteRooms(database),
+            history=SQLiteHistory(database),
+            run_records=SQLiteRunRecords(database),
+            archive=SQLiteArchive(database),
+            forget=database.forget,
+        )
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def open_agent(settings: Settings, stores: Stores) -> AsyncIterator[Resources]:
+    """Build the model, the tools and the graphs over open stores, and end the runs at last."""
+    agent = await asyncio.to_thread(import_module, "server.agent")
+    resources: Resources = agent.build_agent(settings, stores)
+    try:
+        yield resources
+    finally:
+        await resources.runs.close(grace_seconds=GRACE_SECONDS)
+        await resources.upkeep.close()
+
+
+async def app_resources(request: Request) -> Resources:
+    """The open resources; a request that comes before they are waits for them."""
+    resources: Resources = await request.app.state.opening.resources()
+    return resources
+
+
+AppResources = Annotated[Resources, Depends(app_resources)]

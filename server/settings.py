@@ -1,0 +1,199 @@
+"""Every setting, read here and nowhere else; knows the environment, builds nothing."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "TOMATO_"
+DOTENV = Path(".env")
+DEFAULT_OPENAI_MODEL = "openai:gpt-5-mini"
+
+# What a later version will hold. Until then a setting for it stops the start: somebody who asks
+# for MongoDB must not find out months later that a file was used. Delete a line when it is built.
+NOT_BUILT = {
+    "MONGODB_URL": "storage in MongoDB",
+    "REDIS_URL": "Redis",
+    "S3_ENDPOINT": "object storage",
+    "S3_ACCESS_KEY": "object storage",
+    "S3_SECRET_KEY": "object storage",
+    "S3_BUCKET": "object storage",
+    "S3_SECURE": "object storage",
+    "TOMATO_EMBEDDINGS": "search by embeddings",
+    "TOMATO_SESSION_IDLE_SECONDS": "sessions",
+    "TOMATO_SESSION_MAX_SECONDS": "sessions",
+    "TOMATO_RATE_LIMITS": "rate limits",
+    "TOMATO_BACKUP_AT": "backups",
+    "TOMATO_BACKUP_KEY": "backups",
+    "TOMATO_CHECKPOINTER=mongo": "the MongoDB checkpointer",
+    "TOMATO_CHECKPOINTER=redis": "the Redis checkpointer",
+}
+
+
+class SettingsError(Exception):
+    """A setting stops the start; ``str(error)`` is one sentence that names it."""
+
+
+def _known_model(value: str) -> str:
+    if not re.fullmatch(r"offline|openai:\S{1,200}", value):
+        raise ValueError("it must be 'offline' or 'openai:<model name>'")
+    return value
+
+
+def _origin(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@*,]+", value):
+        raise ValueError("each must be like https://app.example.com, with no path and no wildcard")
+    return value.lower()
+
+
+def _http_url(value: str) -> str:
+    if not re.match(r"https?://[^\s/]", value):
+        raise ValueError("it must begin with http:// or https://")
+    return value
+
+
+def _by_commas(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_by_commas)
+]
+
+
+class Settings(BaseModel):
+    """The settings as plain values; making one reads nothing."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True
+    )
+
+    env: Literal["dev", "prod"] = "dev"
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8000, ge=0, le=65535)
+    data: Path = Path("data")
+    local_user: bool | None = None
+    origins: Origins = ()
+
+    model: Annotated[str, AfterValidator(_known_model)] | None = None
+    openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None, validation_alias="OPENAI_BASE_URL"
+    )
+
+    checkpointer: Literal["sqlite", "mongo", "redis"] = "sqlite"
+    max_model_calls: int = Field(8, ge=2, le=1000)
+    max_tool_calls: int = Field(16, ge=1, le=1000)
+    turn_seconds: float = Field(120, gt=0, le=3600)
+    window_tokens: int = Field(8_000, ge=100)
+    summary_after_tokens: int | None = Field(None, ge=75)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.folding_tokens > self.window_tokens:
+            raise ValueError(
+                "TOMATO_SUMMARY_AFTER_TOKENS must not be above TOMATO_WINDOW_TOKENS: what is"
+                " neither summarized nor in the window would be lost to the model"
+            )
+        if self.env == "prod" and self.local_user:
+            raise ValueError(
+                "TOMATO_LOCAL_USER must be off when TOMATO_ENV is prod: anyone who reaches the"
+                " server would be that user"
+            )
+        return self
+
+    @property
+    def local_user_on(self) -> bool:
+        """Whether a request without a session is the local user; in dev unless switched off."""
+        return self.env == "dev" if self.local_user is None else self.local_user
+
+    @property
+    def model_name(self) -> str:
+        """``offline`` or ``openai:<name>``."""
+        if self.model is not None:
+            return self.model
+        return DEFAULT_OPENAI_MODEL if self.openai_api_key or self.openai_base_url else "offline"
+
+    @property
+    def folding_tokens(self) -> int:
+        """From how many tokens on old turns are summarized; three quarters of the window."""
+        return self.summary_after_tokens or self.window_tokens * 3 // 4
+
+    @property
+    def database_path(self) -> Path:
+        return self.data / "tomato.db"
+
+
+class _FromEnvironment(BaseSettings, Settings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore")
+
+
+def read_settings(dotenv: Path = DOTENV, **given: Any) -> Settings:
+    """The settings of this process: ``given`` first, then the environment, then ``.env`` in dev.
+
+    Raises SettingsError for an unknown ``TOMATO_*`` name, a bad value, or what isn't built yet.
+    """
+    environment: Mapping[str, str | None] = os.environ  # noqa: TID251 - the one reader
+    file = dotenv if environment.get("TOMATO_ENV", "dev") == "dev" else None
+    set_here = {**(dotenv_values(file) if file else {}), **environment}
+    _refuse_unknown(name for name in set_here if name.startswith(PREFIX))
+    _refuse_not_built({name: value for name, value in set_here.items() if value})
+    try:
+        return _FromEnvironment(_env_file=file, **given)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from error
+
+
+def setting_names() -> frozenset[str]:
+    """The name of each setting in the environment."""
+    return frozenset(_name_of(field) for field in Settings.model_fields)
+
+
+def _name_of(field: str) -> str:
+    alias = Settings.model_fields[field].validation_alias if field in Settings.model_fields else ""
+    return alias if isinstance(alias, str) and alias else f"{PREFIX}{field.upper()}"
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    known = setting_names() | {name for name in NOT_BUILT if "=" not in name}
+    for name in sorted(set(names) - known):
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {close[0]}?" if close else "."
+        raise SettingsError(f"{name} is not a setting of Tomato{hint}")
+
+
+def _refuse_not_built(values: Mapping[str, str | None]) -> None:
+    for name, value in sorted(values.items()):
+        missing = NOT_BUILT.get(name) or NOT_BUILT.get(f"{name}={value}")
+        if missing:
+            raise SettingsError(
+                f"{name} asks for {missing}, which this version does not have yet: unset it."
+            )
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first thing wrong, by its name in the environment and never with its value."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if not first["loc"]:
+        return f"{reason}."
+    place = str(first["loc"][0])
+    name = place if place in setting_names() else _name_of(place)
+    return f"{name} has a bad value: {reason[:1].lower()}{reason[1:]}."

@@ -1,0 +1,82 @@
+"""Events as a `text/event-stream` response; knows the wire, nothing of runs or rooms."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from memory.records import Event
+
+KEEP_ALIVE_SECONDS = 15.0
+KEEP_ALIVE = b": keep-alive\n\n"
+
+HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",
+}
+
+
+def encode(event: Event) -> bytes:
+    """An event on the wire; JSON keeps its data on one line."""
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (
+        event.id,
+        event.name.encode(),
+        orjson.dumps(event.data, default=dict),
+    )
+
+
+class EventStream(Response):
+    """Sends events as they come, and a comment every so often to keep the connection.
+
+    A client that goes away ends the following of the events, not what makes them.
+    """
+
+    def __init__(
+        self, events: AsyncIterator[Event], *, keep_alive_seconds: float = KEEP_ALIVE_SECONDS
+    ) -> None:
+        super().__init__(headers=HEADERS)
+        del self.headers["content-length"]
+        self._events = events
+        self._keep_alive_seconds = keep_alive_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send(
+            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        )
+        sending = asyncio.create_task(self._send_events(send))
+        beside = [
+            asyncio.create_task(_gone(receive)),
+            asyncio.create_task(self._send_comments(send)),
+        ]
+        try:
+            await asyncio.wait([sending, *beside], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in beside:
+                task.cancel()
+            if not sending.done():
+                sending.cancel()
+            await asyncio.gather(sending, *beside, return_exceptions=True)
+        if not sending.cancelled():
+            sending.result()
+
+    async def _send_events(self, send: Send) -> None:
+        try:
+            async for event in self._events:
+                await send({"type": "http.response.body", "body": encode(event), "more_body": True})
+        finally:
+            if isinstance(self._events, AsyncGenerator):
+                await self._events.aclose()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_comments(self, send: Send) -> None:
+        while True:
+            await asyncio.sleep(self._keep_alive_seconds)
+            await send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

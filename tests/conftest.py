@@ -1,0 +1,61 @@
+"""What all tests share: an application on a fresh folder, a client, a real server, no network."""
+
+from collections.abc import AsyncIterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pytest_socket import disable_socket, socket_allow_hosts
+
+from server.app import create_app
+from server.settings import Settings
+from tests.services.tomato_server import TomatoServer
+
+UNIT = Path(__file__).parent / "unit"
+SERVICES = ("openai_server", "mongo", "redis", "s3")
+
+pytest_plugins = [
+    f"tests.services.{name}" for name in SERVICES if find_spec(f"tests.services.{name}")
+]
+
+
+@pytest.fixture(autouse=True)
+def _network(request: pytest.FixtureRequest) -> None:
+    """Unit tests open no socket, all others only those of this machine."""
+    if UNIT in request.path.parents:
+        disable_socket(allow_unix_socket=True)  # the event loop's own pair
+    else:
+        socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The settings of a first run: nothing configured, a fresh folder, the offline model."""
+    return Settings(data=tmp_path / "data", port=0)
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """A living application over real embedded storage."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of ``app``, with no socket between."""
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        yield client
+
+
+@pytest.fixture
+async def live_server(tmp_path: Path) -> AsyncIterator[TomatoServer]:
+    """A real server process on a free port; ``stop``, ``kill`` and ``start`` it as you like."""
+    server = TomatoServer(tmp_path)
+    await server.start()
+    yield server
+    await server.kill()
