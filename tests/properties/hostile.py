@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -28,120 +28,126 @@ def _call(name: str | None, args: str, call_id: str | None, index: int | None = 
 
 
 async def answers(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("이것이 ")
-    yield AIMessageChunk("the answer.")
+    yield AIMessageChunk(content="이것이 ")
+    yield AIMessageChunk(content="the answer.")
 
 
 async def says_nothing(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("")
+    yield AIMessageChunk(content="")
 
 
 async def says_only_space(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk(" \n\t ")
+    yield AIMessageChunk(content=" \n\t ")
 
 
 async def same_call(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("", tool_call_chunks=[_call("look", '{"query": "same"}', f"s{turn}")])
+    yield AIMessageChunk(
+        content="", tool_call_chunks=[_call("look", '{"query": "same"}', f"s{turn}")]
+    )
 
 
 async def alternating(turn: int) -> AsyncIterator[AIMessageChunk]:
     args = json.dumps({"query": "ab"[turn % 2]})
-    yield AIMessageChunk("", tool_call_chunks=[_call("look", args, f"a{turn}")])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call("look", args, f"a{turn}")])
 
 
 async def always_new(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("let me see")
-    yield AIMessageChunk("", tool_call_chunks=[_call("look", '{"que', f"n{turn}")])
-    yield AIMessageChunk("", tool_call_chunks=[_call(None, f'ry": "{turn}"}}', None)])
+    yield AIMessageChunk(content="let me see")
+    yield AIMessageChunk(content="", tool_call_chunks=[_call("look", '{"que', f"n{turn}")])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call(None, f'ry": "{turn}"}}', None)])
 
 
 async def fifty_at_once(turn: int) -> AsyncIterator[AIMessageChunk]:
     calls = [_call("look", json.dumps({"query": f"{turn}.{n}"}), f"p{n}", n) for n in range(50)]
-    yield AIMessageChunk("", tool_call_chunks=calls)
+    yield AIMessageChunk(content="", tool_call_chunks=calls)
 
 
 async def same_fifty(turn: int) -> AsyncIterator[AIMessageChunk]:
     calls = [_call("keep", '{"text": "x"}', "one-id", n) for n in range(50)]
-    yield AIMessageChunk("", tool_call_chunks=calls)
+    yield AIMessageChunk(content="", tool_call_chunks=calls)
 
 
 async def unknown_tool(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("", tool_call_chunks=[_call("format_disk", "{}", f"u{turn}")])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call("format_disk", "{}", f"u{turn}")])
 
 
 async def no_name_no_id(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("", tool_call_chunks=[_call(None, "{}", None, None)])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call(None, "{}", None, None)])
 
 
 async def broken_json(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("", tool_call_chunks=[_call("keep", '{"text": "cut o', f"b{turn}")])
+    yield AIMessageChunk(
+        content="", tool_call_chunks=[_call("keep", '{"text": "cut o', f"b{turn}")]
+    )
 
 
 async def a_list_of_arguments(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("", tool_call_chunks=[_call("look", "[1, 2]", f"l{turn}")])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call("look", "[1, 2]", f"l{turn}")])
 
 
 async def wrong_arguments(turn: int) -> AsyncIterator[AIMessageChunk]:
     args = json.dumps({"nonsense": turn, "caller": {"user": "somebody else"}})
-    yield AIMessageChunk("", tool_call_chunks=[_call("look", args, f"w{turn}")])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call("look", args, f"w{turn}")])
 
 
 async def a_megabyte(turn: int) -> AsyncIterator[AIMessageChunk]:
     args = json.dumps({"text": "가" * 350_000 + str(turn)}, ensure_ascii=False)
-    yield AIMessageChunk("", tool_call_chunks=[_call("keep", args, None)])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call("keep", args, None)])
 
 
 async def a_megabyte_in_pieces(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("", tool_call_chunks=[_call("keep", '{"text": "', None)])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call("keep", '{"text": "', None)])
     for _ in range(1000):
-        yield AIMessageChunk("", tool_call_chunks=[_call(None, "x" * 1000, None)])
-    yield AIMessageChunk("", tool_call_chunks=[_call(None, '"}', None)])
+        yield AIMessageChunk(content="", tool_call_chunks=[_call(None, "x" * 1000, None)])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call(None, '"}', None)])
 
 
 async def nested_deep(turn: int) -> AsyncIterator[AIMessageChunk]:
     args = '{"query":' * 300 + '"x"' + "}" * 300
-    yield AIMessageChunk("", tool_call_chunks=[_call("look", args, f"d{turn}")])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call("look", args, f"d{turn}")])
 
 
 async def half_surrogates(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("\ud83c")
+    yield AIMessageChunk(content="\ud83c")
     args = '{"query": "\\ud83c"}'
-    yield AIMessageChunk("", tool_call_chunks=[_call("look", args, f"h{turn}")])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call("look", args, f"h{turn}")])
 
 
 async def breaks_the_tool(turn: int) -> AsyncIterator[AIMessageChunk]:
     calls = [_call("explode", f'{{"n": {turn}}}', f"x{turn}"), _call("refuse", "{}", None, 1)]
-    yield AIMessageChunk("", tool_call_chunks=calls)
+    yield AIMessageChunk(content="", tool_call_chunks=calls)
 
 
 async def hangs_the_tool(turn: int) -> AsyncIterator[AIMessageChunk]:
     calls = [_call("hang", f'{{"n": {turn + n}}}', f"z{n}", n) for n in range(3)]
-    yield AIMessageChunk("", tool_call_chunks=calls)
+    yield AIMessageChunk(content="", tool_call_chunks=calls)
 
 
 async def floods_with_results(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("", tool_call_chunks=[_call("flood", f'{{"n": {turn}}}', f"f{turn}")])
+    yield AIMessageChunk(
+        content="", tool_call_chunks=[_call("flood", f'{{"n": {turn}}}', f"f{turn}")]
+    )
 
 
 async def hangs(turn: int) -> AsyncIterator[AIMessageChunk]:
     await asyncio.sleep(FOREVER)
-    yield AIMessageChunk("too late")
+    yield AIMessageChunk(content="too late")
 
 
 async def hangs_in_a_call(turn: int) -> AsyncIterator[AIMessageChunk]:
-    yield AIMessageChunk("", tool_call_chunks=[_call("keep", '{"text": "ha', "h")])
+    yield AIMessageChunk(content="", tool_call_chunks=[_call("keep", '{"text": "ha', "h")])
     await asyncio.sleep(FOREVER)
 
 
 async def drips(turn: int) -> AsyncIterator[AIMessageChunk]:
     while True:
         await asyncio.sleep(1)
-        yield AIMessageChunk("drip ")
+        yield AIMessageChunk(content="drip ")
 
 
 async def floods(turn: int) -> AsyncIterator[AIMessageChunk]:
     while True:
-        yield AIMessageChunk("flood " * 1000)
+        yield AIMessageChunk(content="flood " * 1000)
 
 
 BEHAVIOURS: Sequence[Behaviour] = (
@@ -253,7 +259,7 @@ class Counter:
             self._note(caller)
             return "데이터 " * 300_000
 
-        made = [look, keep, explode, refuse, hang, flood]
+        made: list[Callable[..., Awaitable[str]]] = [look, keep, explode, refuse, hang, flood]
         tools: list[BaseTool] = [StructuredTool.from_function(coroutine=one) for one in made]
         for tool in tools:
             tool.metadata = {"writes": tool.name == "keep"}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -60,8 +61,8 @@ async def _turns(behaviours: Sequence[Behaviour], limits: Limits, questions: int
         del model.asked[:]
         counter.ran = 0
         start = loop.time()
-        events = [
-            event
+        events: list[ChatEvent] = [
+            cast("ChatEvent", event)
             async for event in graph.astream(
                 {"messages": [HumanMessage(f"질문 {number}?")]},
                 config,

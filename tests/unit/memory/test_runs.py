@@ -1,0 +1,158 @@
+"""Runs in process: followed by anyone of their owner, whatever happens to who started them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from memory.errors import NotFound
+from memory.records import Event, Message, Run, Status
+from memory.runs import Emit, LocalRuns, Work
+from memory.times import now
+
+RUN = Run(id="run_1", owner="me", room_id="room", turn=1, status="running", started_at=now())
+
+
+class Records:
+    """What the durable store would know."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Run] = {}
+        self.answers: dict[str, Message] = {}
+
+    async def get(self, owner: str, run_id: str) -> Run:
+        run = self.runs.get(run_id)
+        if run is None or run.owner != owner:
+            raise NotFound.of("run")
+        return run
+
+    async def by_key(self, owner: str, room_id: str, idempotency_key: str) -> Run | None:
+        return None
+
+    async def answer(self, run: Run) -> Message | None:
+        return self.answers.get(run.id)
+
+    async def unfinished(self) -> Sequence[Run]:
+        return []
+
+
+async def collect(runs: LocalRuns, after: int = 0, run_id: str = RUN.id) -> list[Event]:
+    return [event async for event in runs.follow("me", run_id, after=after)]
+
+
+def speaking(*texts: str, status: Status = "complete") -> Work:
+    async def work(emit: Emit) -> Status:
+        for text in texts:
+            emit("token", {"text": text})
+            await asyncio.sleep(0)
+        return status
+
+    return work
+
+
+async def test_many_followers_get_the_same_events_in_order() -> None:
+    runs = LocalRuns(Records())
+    await runs.start(RUN, speaking("a", "b", "c"))
+    early, later = await asyncio.gather(collect(runs), collect(runs))
+    assert early == later == await collect(runs)
+    assert [(event.id, event.name) for event in early] == [
+        (1, "token"),
+        (2, "token"),
+        (3, "token"),
+        (4, "done"),
+    ]
+
+
+async def test_following_from_any_id_gives_exactly_the_rest() -> None:
+    runs = LocalRuns(Records())
+    await runs.start(RUN, speaking(*"abcdefgh"))
+    whole = await collect(runs)
+    for after in range(len(whole) + 1):
+        assert await collect(runs, after) == whole[after:]
+
+
+async def test_a_follower_that_leaves_stops_nothing() -> None:
+    runs = LocalRuns(Records())
+    await runs.start(RUN, speaking("a", "b"))
+    async for _ in runs.follow("me", RUN.id):
+        break
+    assert [event.name for event in await collect(runs)][-1] == "done"
+
+
+async def test_others_find_no_run() -> None:
+    runs = LocalRuns(Records())
+    await runs.start(RUN, speaking("a"))
+    with pytest.raises(NotFound):
+        await anext(runs.follow("you", RUN.id))
+    with pytest.raises(NotFound):
+        await runs.cancel("you", RUN.id)
+
+
+async def test_cancelling_lets_the_work_say_goodbye() -> None:
+    runs = LocalRuns(Records())
+    heard: list[str] = []
+
+    async def work(emit: Emit) -> Status:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            heard.append("cancelled")
+        return "stopped"
+
+    await runs.start(RUN, work)
+    assert await runs.alive(RUN.id)
+    await asyncio.gather(runs.cancel("me", RUN.id), runs.cancel("me", RUN.id))
+    events = await collect(runs)
+    assert heard == ["cancelled"]
+    assert events[-1].data == {"run_id": RUN.id, "status": "stopped"}
+    assert not await runs.alive(RUN.id)
+
+
+async def test_an_unknown_error_ends_in_error_and_done_without_its_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    runs = LocalRuns(Records())
+
+    async def work(emit: Emit) -> Status:
+        raise RuntimeError("the password is 1234")
+
+    await runs.start(RUN, work)
+    events = await collect(runs)
+    assert [event.name for event in events] == ["error", "done"]
+    assert "1234" not in str([event.data for event in events])
+    assert "run failed" in caplog.text
+
+
+async def test_a_closing_server_waits_then_stops_what_is_left() -> None:
+    runs = LocalRuns(Records())
+
+    async def work(emit: Emit) -> Status:
+        await asyncio.Event().wait()
+        return "complete"
+
+    await runs.start(RUN, work)
+    await runs.close(grace_seconds=0)
+    assert (await collect(runs))[-1].data["status"] == "stopped"
+
+
+async def test_long_after_its_end_a_run_answers_from_the_store() -> None:
+    records = Records()
+    runs = LocalRuns(records)
+    records.runs[RUN.id] = replace(RUN, status="complete", answer_key="t1")
+    records.answers[RUN.id] = Message(
+        key="t1", turn=1, role="assistant", content="답", created_at=now()
+    )
+    events = await collect(runs, after=57)
+    assert [(event.id, event.name) for event in events] == [(58, "message"), (59, "done")]
+    assert events[0].data["content"] == "답"
+
+
+async def test_forgetting_a_room_drops_its_kept_events() -> None:
+    records = Records()
+    runs = LocalRuns(records)
+    await runs.start(RUN, speaking("marker"))
+    await collect(runs)
+    records.runs[RUN.id] = replace(RUN, status="complete")
+    await runs.forget("room")
+    assert [event.name for event in await collect(runs)] == ["done"]
