@@ -3,15 +3,17 @@
 from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from pytest_socket import disable_socket, socket_allow_hosts
 
-from server.app import create_app
 from server.settings import Settings
 from tests.services.tomato_server import TomatoServer
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 UNIT = Path(__file__).parent / "unit"
 SERVICES = ("openai_server", "mongo", "redis", "s3")
@@ -37,15 +39,17 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+async def app(settings: Settings) -> "AsyncIterator[FastAPI]":
     """A living application over real embedded storage."""
+    from server.app import create_app  # most tests need no application
+
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         yield app
 
 
 @pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: "FastAPI") -> AsyncIterator[httpx.AsyncClient]:
     """A client of ``app``, with no socket between."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:

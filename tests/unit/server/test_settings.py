@@ -1,0 +1,170 @@
+"""Settings: what they default to, what stops the start and in which words."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from server.settings import NOT_BUILT, Settings, SettingsError, read_settings, setting_names
+
+API_NAMES = {
+    "TOMATO_ENV",
+    "TOMATO_HOST",
+    "TOMATO_PORT",
+    "TOMATO_DATA",
+    "TOMATO_MODEL",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "TOMATO_CHECKPOINTER",
+    "TOMATO_MAX_MODEL_CALLS",
+    "TOMATO_MAX_TOOL_CALLS",
+    "TOMATO_TURN_SECONDS",
+    "TOMATO_SUMMARY_AFTER_TOKENS",
+    "TOMATO_WINDOW_TOKENS",
+    "TOMATO_ORIGINS",
+    "TOMATO_LOCAL_USER",
+}
+
+
+@pytest.fixture
+def dotenv(tmp_path: Path) -> Path:
+    return tmp_path / ".env"
+
+
+def refusal(**given: object) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(Path("no-such-file"), **given)
+    return str(caught.value)
+
+
+def test_a_first_run_needs_nothing(dotenv: Path) -> None:
+    settings = read_settings(dotenv)
+    assert (settings.env, settings.host, settings.port) == ("dev", "127.0.0.1", 8000)
+    assert settings.model_name == "offline"
+    assert settings.local_user_on
+    assert settings.database_path == Path("data/tomato.db")
+    assert (settings.max_model_calls, settings.max_tool_calls) == (8, 16)
+    assert settings.turn_seconds == 120
+
+
+def test_every_name_of_the_contract_is_read_or_refused_as_not_built() -> None:
+    assert setting_names() >= API_NAMES
+    assert not setting_names() & set(NOT_BUILT)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TOMATO_PORT", "8123"), ("TOMATO_ORIGINS", "https://a.example, http://b.example:81")],
+)
+def test_the_environment_is_read(
+    monkeypatch: pytest.MonkeyPatch, dotenv: Path, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    settings = read_settings(dotenv)
+    if name == "TOMATO_PORT":
+        assert settings.port == 8123
+    else:
+        assert settings.origins == ("https://a.example", "http://b.example:81")
+
+
+def test_what_is_given_wins_over_the_environment_and_that_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, dotenv: Path
+) -> None:
+    dotenv.write_text("TOMATO_PORT=1001\nTOMATO_HOST=0.0.0.0\nTOMATO_MAX_MODEL_CALLS=5\n")
+    monkeypatch.setenv("TOMATO_HOST", "127.0.0.2")
+    settings = read_settings(dotenv, port=1003)
+    assert (settings.port, settings.host, settings.max_model_calls) == (1003, "127.0.0.2", 5)
+
+
+def test_prod_reads_no_file(monkeypatch: pytest.MonkeyPatch, dotenv: Path) -> None:
+    dotenv.write_text("TOMATO_PORT=1001\n")
+    monkeypatch.setenv("TOMATO_ENV", "prod")
+    settings = read_settings(dotenv)
+    assert settings.port == 8000
+    assert not settings.local_user_on
+
+
+def test_an_unknown_name_is_named_with_what_was_meant(
+    monkeypatch: pytest.MonkeyPatch, dotenv: Path
+) -> None:
+    monkeypatch.setenv("TOMATO_PROT", "1")
+    assert refusal() == "TOMATO_PROT is not a setting of Tomato; did you mean TOMATO_PORT?"
+
+
+def test_an_unknown_name_in_the_file_is_refused_too(dotenv: Path) -> None:
+    dotenv.write_text("TOMATO_토마토=1\n")
+    with pytest.raises(SettingsError, match="TOMATO_토마토 is not a setting"):
+        read_settings(dotenv)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TOMATO_PORT", "abc"),
+        ("TOMATO_PORT", "65536"),
+        ("TOMATO_ENV", "test"),
+        ("TOMATO_MODEL", "gpt-5"),
+        ("TOMATO_MODEL", "openai:"),
+        ("TOMATO_ORIGINS", "*"),
+        ("TOMATO_ORIGINS", "https://a.example/path"),
+        ("TOMATO_LOCAL_USER", "perhaps"),
+        ("TOMATO_MAX_MODEL_CALLS", "1"),
+        ("TOMATO_TURN_SECONDS", "-1"),
+        ("TOMATO_CHECKPOINTER", "postgres"),
+        ("OPENAI_BASE_URL", "localhost:11434"),
+    ],
+)
+def test_a_bad_value_is_named_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    sentence = refusal()
+    assert sentence.startswith(f"{name} has a bad value: ")
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("name", sorted(NOT_BUILT))
+def test_what_is_not_built_is_refused_and_never_ignored(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    variable, _, value = name.partition("=")
+    monkeypatch.setenv(variable, value or "1")
+    assert refusal().startswith(f"{variable} asks for {NOT_BUILT[name]}")
+
+
+def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch, dotenv: Path) -> None:
+    monkeypatch.setenv("TOMATO_MODEL", "")
+    monkeypatch.setenv("MONGODB_URL", "")
+    assert read_settings(dotenv).model_name == "offline"
+
+
+def test_a_secret_is_never_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    monkeypatch.setenv("TOMATO_PORT", "x")
+    assert "secret" not in refusal()
+    assert "secret" not in repr(Settings(openai_api_key=SecretStr("sk-very-secret")))
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "offline"),
+        ({"openai_api_key": SecretStr("k")}, "openai:"),
+        ({"openai_base_url": "http://127.0.0.1:11434/v1"}, "openai:"),
+        ({"openai_api_key": SecretStr("k"), "model": "offline"}, "offline"),
+        ({"model": "openai:qwen3"}, "openai:qwen3"),
+    ],
+)
+def test_the_model_follows_what_is_there(given: dict[str, object], name: str) -> None:
+    assert Settings.model_validate(given).model_name.startswith(name)
+
+
+def test_prod_refuses_the_local_user() -> None:
+    assert refusal(env="prod", local_user=True).startswith("TOMATO_LOCAL_USER must be off")
+
+
+def test_old_turns_are_summarized_before_they_leave_the_window() -> None:
+    assert Settings(window_tokens=400).folding_tokens == 300
+    assert refusal(window_tokens=400, summary_after_tokens=500).startswith(
+        "TOMATO_SUMMARY_AFTER_TOKENS must not be above"
+    )

@@ -1,0 +1,126 @@
+"""The event stream on the wire."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.types import Message
+
+from memory.records import Event
+from server.sse import EventStream, encode
+from server.terminal import read_events
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(st.integers(1, 2**40), st.dictionaries(texts, texts, max_size=4))
+def test_what_is_sent_is_read_again(number: int, data: dict[str, str]) -> None:
+    wire = encode(Event(number, "token", data)).decode()
+    assert wire.count("\n") == 4
+    (event,) = read_events(wire.split("\n"))
+    assert (event.id, event.name, event.data) == (number, "token", data)
+
+
+def test_an_event_is_three_lines() -> None:
+    event = Event(7, "token", {"text": "한\n줄\r\n둘"})
+    assert encode(event) == 'id: 7\nevent: token\ndata: {"text":"한\\n줄\\r\\n둘"}\n\n'.encode()
+
+
+class Wire:
+    """The other end of a response: what came, and whether the client is still there."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.left = asyncio.Event()
+        self.got_body = asyncio.Event()
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.messages)
+
+    async def receive(self) -> Message:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        self.messages.append(message)
+        if message.get("body"):
+            self.got_body.set()
+
+
+async def two() -> AsyncIterator[Event]:
+    yield Event(1, "run", {"run_id": "r"})
+    yield Event(2, "done", {"run_id": "r", "status": "complete"})
+
+
+async def test_a_stream_has_its_headers_its_events_and_an_end() -> None:
+    wire = Wire()
+    await EventStream(two())({"type": "http"}, wire.receive, wire.send)
+    headers = dict(wire.messages[0]["headers"])
+    assert headers[b"content-type"] == b"text/event-stream; charset=utf-8"
+    assert headers[b"cache-control"] == b"no-cache"
+    assert headers[b"x-accel-buffering"] == b"no"
+    assert b"content-length" not in headers
+    assert [event.name for event in read_events(wire.body.decode().split("\n"))] == ["run", "done"]
+    assert wire.messages[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+async def test_a_quiet_stream_is_kept_alive_by_comments() -> None:
+    wire, quiet = Wire(), asyncio.Event()
+
+    async def waiting() -> AsyncIterator[Event]:
+        await quiet.wait()
+        yield Event(1, "done", {})
+
+    stream = EventStream(waiting(), keep_alive_seconds=0.001)
+    sending = asyncio.create_task(stream({"type": "http"}, wire.receive, wire.send))
+    await wire.got_body.wait()
+    quiet.set()
+    await sending
+    assert wire.body.startswith(b": keep-alive\n\n")
+    assert b"event: done" in wire.body
+
+
+async def test_a_client_that_goes_away_ends_the_following() -> None:
+    wire, ended = Wire(), asyncio.Event()
+
+    async def endless() -> AsyncIterator[Event]:
+        try:
+            yield Event(1, "run", {})
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    sending = asyncio.create_task(EventStream(endless())({"type": "http"}, wire.receive, wire.send))
+    await wire.got_body.wait()
+    wire.left.set()
+    await sending
+    assert ended.is_set()
+
+
+async def test_a_follower_that_breaks_is_not_hidden() -> None:
+    wire = Wire()
+
+    async def broken() -> AsyncIterator[Event]:
+        yield Event(1, "run", {})
+        raise RuntimeError("the store went away")
+
+    with pytest.raises(RuntimeError, match="went away"):
+        await EventStream(broken())({"type": "http"}, wire.receive, wire.send)
+
+
+def test_comments_and_half_an_event_are_passed_over() -> None:
+    lines = [
+        ": keep-alive",
+        "",
+        "id: 3",
+        "event: done",
+        f"data: {orjson.dumps({}).decode()}",
+        "",
+        "id: 4",
+        "event: token",
+    ]
+    assert [(event.id, event.name) for event in read_events(lines)] == [(3, "done")]
