@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -178,6 +178,11 @@ class Upkeep:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+    @property
+    def pending(self) -> Collection[asyncio.Task[None]]:
+        """What is under way in the background."""
+        return tuple(self._background)
 
     async def close(self) -> None:
         """Stop what is under way: titles and folds are made again when they are due again."""
