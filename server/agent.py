@@ -26,7 +26,7 @@ def build_agent(settings: Settings, stores: Stores) -> Resources:
     runs = LocalRuns(stores.run_records)
     model = build_chat_model(model_spec(settings))
     drafter = Drafter(model, stores.archive)
-    tools = build_tools(stores.archive, drafter)
+    tools = build_tools(stores.archive, drafter, forget=stores.forget)
     names = [tool.name for tool in tools]
     graphs = Graphs(
         chat=build_chat_graph(
@@ -105,5 +105,4 @@ def model_spec(settings: Settings) -> ModelSpec:
         api_key=settings.openai_api_key,
         base_url=settings.openai_base_url,
         timeout_seconds=min(60.0, settings.turn_seconds),
-        max_retries=2,
     )

@@ -1,6 +1,7 @@
 """The one form of every error, and the one table from our errors to HTTP."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from graphs.model_errors import ModelError, ModelRateLimited
 from memory.errors import (
     Conflict,
     Invalid,
@@ -106,6 +108,7 @@ def error_response(
 def add_error_handlers(app: FastAPI) -> None:
     """Let every error of the app's routes leave in the one form."""
     app.add_exception_handler(StoreError, _store_error)
+    app.add_exception_handler(ModelError, _model_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
 
@@ -128,6 +131,14 @@ async def _store_error(request: Request, error: Exception) -> Response:
     return error_response(
         request_id_of(request), status, error.code, str(error), details=error.details
     )
+
+
+async def _model_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ModelError)  # noqa: S101 - registered for this type
+    log.warning("%s: %s", request_id_of(request), error.code, exc_info=error)
+    wait = error.retry_after if isinstance(error, ModelRateLimited) else None
+    headers = {"Retry-After": str(math.ceil(wait))} if wait else {}
+    return error_response(request_id_of(request), 503, error.code, str(error), headers=headers)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
