@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 UNIT = Path(__file__).parent / "unit"
-SERVICES = ("openai_server", "mongo", "redis", "s3")
+SERVICES = ("openai_server", "mongo", "redis", "s3", "savers")
 
 pytest_plugins = [
     f"tests.services.{name}" for name in SERVICES if find_spec(f"tests.services.{name}")

@@ -60,4 +60,38 @@ CREATE UNIQUE INDEX runs_by_key ON runs (owner, room, idempotency_key)
 CREATE INDEX runs_by_room ON runs (room);
 """
 
-MIGRATIONS: tuple[str, ...] = (ROOMS,)
+CHECKPOINTS = """
+CREATE TABLE checkpoints (
+    thread TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    id TEXT NOT NULL,
+    parent TEXT,
+    run TEXT,
+    metadata BLOB NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (thread, namespace, id)
+) WITHOUT ROWID;
+CREATE INDEX checkpoints_by_run ON checkpoints (run) WHERE run IS NOT NULL;
+
+CREATE TABLE checkpoint_items (
+    thread TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (thread, namespace, number)
+) WITHOUT ROWID;
+
+CREATE TABLE checkpoint_writes (
+    thread TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    checkpoint TEXT NOT NULL,
+    task TEXT NOT NULL,
+    idx INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (thread, namespace, checkpoint, task, idx)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (ROOMS, CHECKPOINTS)

@@ -1,0 +1,46 @@
+"""Savers of every backend for tests, each on fresh storage."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memory.checkpoints import Saver
+from memory.sqlite.checkpoints import SQLiteSaver
+from memory.sqlite.database import Database
+
+
+@dataclass
+class Savers:
+    """Opens savers of one backend over the same storage; ``dump`` is every byte it keeps."""
+
+    backend: str
+    open: Callable[..., Awaitable[Saver]]
+    dump: Callable[[], Awaitable[bytes]]
+
+
+@pytest.fixture(params=["sqlite"])
+async def savers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Savers]:
+    async with AsyncExitStack() as stack:
+        yield await {"sqlite": _sqlite}[request.param](request, tmp_path, stack)
+
+
+async def _sqlite(request: pytest.FixtureRequest, folder: Path, stack: AsyncExitStack) -> Savers:
+    database = await Database.open(folder / "tomato.db")
+    stack.push_async_callback(database.close)
+
+    async def open_saver(**options: Any) -> Saver:
+        return SQLiteSaver(database, **options)
+
+    async def dump() -> bytes:
+        await database.forget()
+        return _bytes_in(folder)
+
+    return Savers("sqlite", open_saver, dump)
+
+
+def _bytes_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())
