@@ -1,0 +1,77 @@
+"""What tools answer: compact JSON, in which all that people wrote is a string's value. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from memory.records import Entry
+from memory.text import sentences
+
+ANSWER_CHARACTERS = 4_000
+SNIPPET_CHARACTERS = 280
+
+_SCANNED = 100_000
+_CUT = "…"
+
+
+def answer(data: Mapping[str, object]) -> str:
+    return orjson.dumps(data).decode()
+
+
+def card(entry: Entry) -> dict[str, object]:
+    """An entry as a tool names it."""
+    return {"id": entry.id, "label": entry.label, "category": entry.category}
+
+
+def fitting_list(key: str, items: Sequence[object], rest: Mapping[str, object]) -> str:
+    """``{key: items, **rest}`` with as many items as fit; ``more`` tells of those left out."""
+    for count in range(len(items), 0, -1):
+        data = {key: items[:count], **rest}
+        if count < len(items):
+            data["more"] = True
+        text = answer(data)
+        if len(text) <= ANSWER_CHARACTERS:
+            return text
+    return answer({key: [], **rest})
+
+
+def whole_entry(entry: Entry) -> str:
+    """An entry with its content, cut with ``"truncated": true`` when it would be too long."""
+    data = {**card(entry), "content": entry.content, "created_at": entry.created_at.isoformat()}
+    room = ANSWER_CHARACTERS
+    while len(text := answer({"entry": data})) > ANSWER_CHARACTERS:
+        # Escapes make the JSON longer than the content, so that the cut is found by trying.
+        room -= max(100, room // 10)
+        data |= {"content": entry.content[:room] + _CUT, "truncated": True}
+    return text
+
+
+def snippet(content: str, matched: Sequence[str]) -> str:
+    """The sentences of a content in which most of the words stand that matched, on one line."""
+    text = content[:_SCANNED]
+    parts = [" ".join(part.split()) for part in sentences(text)] or [" ".join(text.split())]
+    wanted = [word.casefold() for word in matched]
+    best = max(range(len(parts)), key=lambda index: (_hits(parts[index], wanted), -index))
+    found = parts[best]
+    for part in parts[best + 1 :]:
+        if len(found) + len(part) >= SNIPPET_CHARACTERS:
+            break
+        found += " " + part
+    return _around(found, wanted)
+
+
+def _hits(part: str, wanted: Sequence[str]) -> int:
+    folded = part.casefold()
+    return sum(word in folded for word in wanted)
+
+
+def _around(text: str, wanted: Sequence[str]) -> str:
+    """``text`` cut to a snippet's size around the first word that matched."""
+    if len(text) <= SNIPPET_CHARACTERS:
+        return text
+    folded = text.casefold()
+    places = [place for word in wanted if (place := folded.find(word)) >= 0]
+    start = max(0, min(places, default=0) - SNIPPET_CHARACTERS // 3)
+    cut = text[start : start + SNIPPET_CHARACTERS]
+    before, after = _CUT * (start > 0), _CUT * (start + len(cut) < len(text))
+    return f"{before}{cut}{after}"
