@@ -178,17 +178,19 @@ def reviewed(answer: object) -> Update:
         return {"problem": 'Answer with {"summary": ..., "category": ..., "save": true or false}.'}
     if not review.save:
         return {"outcome": "discarded", "problem": None}
-    edits = {
-        name: tidy(value)
-        for name, value in (("summary", review.summary), ("category", review.category))
-        if value is not None
-    }
-    problems = [
-        label_problem(edits["summary"]) if "summary" in edits else None,
-        category_problem(edits["category"]) if "category" in edits else None,
-    ]
-    wrong = " ".join(problem for problem in problems if problem)
-    return {"problem": wrong} if wrong else edits | {"problem": None}
+    edits: Update = {}
+    problems: list[str] = []
+    for name, value, problem_of in (
+        ("summary", review.summary, label_problem),
+        ("category", review.category, category_problem),
+    ):
+        if value is None:
+            continue
+        if problem := problem_of(tidy(value)):
+            problems.append(problem)
+        else:
+            edits[name] = tidy(value)
+    return edits | {"problem": " ".join(problems) or None}
 
 
 def after_draft(state: ArchivistState) -> Literal["categorize", "__end__"]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, Field
 
+from memory.errors import Invalid
 from memory.protocols import Archive
 from memory.records import Near
 from memory.text import cut_label, language
@@ -134,9 +135,14 @@ class Drafter:
         return Draft(label=label.text, category=name, existing=existing, duplicates=duplicates)
 
     async def place(self, owner: str, content: str, category: str | None) -> tuple[str, bool]:
-        """The person's category of the name ``category`` or that name; without one, categorize."""
-        if category is None or not tidy(category):
+        """The person's category of the name ``category`` or that name; without one, categorize.
+
+        Raises Invalid ``category`` if the name given can't be one.
+        """
+        if category is None:
             return await self.categorize(owner, content)
+        if problem := category_problem(tidy(category)):
+            raise Invalid.field("category", problem)
         names = [known.name for known in await self._archive.categories(owner)]
         known = same_name(tidy(category), names)
         return known or tidy(category), known is not None

@@ -13,9 +13,11 @@ _SAMPLE = 4_000
 _QUOTES = "\"'`“”‘’「」『』«»"
 _MARKUP = re.compile(r"^(?:#{1,6}\s+|[-*+>•]\s+|\d{1,3}[.)]\s+)+")
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_LETTER = re.compile(r"[^\W_]")
+_LETTER = re.compile(r"[^\W\d_]")
 # Direction marks would let a label rearrange the line that it stands in.
-_INVISIBLE = re.compile(r"[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
+)
 
 
 def without_thoughts(text: str) -> str:
@@ -44,7 +46,8 @@ def category_problem(name: str) -> str | None:
 def language_problem(label: str, content: str) -> str | None:
     """Whether a label left its content's language; names taken from the content are no matter."""
     sample = content[:_SAMPLE]
-    if script_of(label) == script_of(sample) or not set(words(label)) - set(words(sample)):
+    folded = " ".join(words(sample))
+    if script_of(label) == script_of(sample) or all(word in folded for word in words(label)):
         return None
     wanted = "Korean" if language(sample) == "ko" else "the language of the content"
     return f"The label is not in the content's language. Write it in {wanted}."
@@ -53,11 +56,14 @@ def language_problem(label: str, content: str) -> str | None:
 def extract_label(content: str) -> str:
     """The beginning of the first sentence that says something, cut to a label; never empty."""
     sample = content[:_SAMPLE]
-    for sentence in sentences(sample):
-        label = cut_label(tidy(_MARKUP.sub("", sentence.strip())), LABEL_LIMIT)
-        if _LETTER.search(label):
-            return label
-    return "메모" if language(sample) == "ko" else "Note"
+    lines = [_MARKUP.sub("", line.strip()) for line in sample.splitlines()]
+    labels = [
+        cut_label(tidy(sentence), LABEL_LIMIT) for line in lines for sentence in sentences(line)
+    ]
+    plain = "메모" if language(sample) == "ko" else "Note"
+    worded = (label for label in labels if _LETTER.search(label))
+    counted = (label for label in labels if any(map(str.isalnum, label)))
+    return next(worded, None) or next(counted, plain)
 
 
 def same_name(name: str, known: list[str]) -> str | None:

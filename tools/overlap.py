@@ -5,10 +5,15 @@ from typing import Literal
 
 from memory.text import normalize, sentences, words
 
+_ENDS = ".!?…。！？"
+
 Relation = Literal["said", "adds", "apart"]
 
-SHARED = 0.5
+SHARED = 0.3
 """Which part of the shorter content's text the other must share to be about the same."""
+
+EXTENDED = 0.15
+"""Which part of a content an entry must be that it wholly contains, to be extended by it."""
 
 KNOWN = 0.3
 """Which part of an entry a content must be that it wholly contains, to be no entry of its own."""
@@ -22,21 +27,21 @@ def relate(kept: str, new: str) -> Relation:
     old_line, new_line = _line(kept), _line(new)
     if new_line in old_line and len(new_line) >= KNOWN * len(old_line):
         return "said"
-    if old_line in new_line and len(old_line) >= KNOWN * len(new_line):
+    if old_line in new_line and len(old_line) >= EXTENDED * len(new_line):
         return "adds"
     old_parts, new_parts = _parts(kept), _parts(new)
     shared = sum(map(len, old_parts.keys() & new_parts.keys()))
     old_size, new_size = sum(map(len, old_parts)), sum(map(len, new_parts))
-    if not shared or shared < SHARED * min(old_size, new_size):
-        return "apart"
     if shared == new_size:
-        return "said" if shared >= KNOWN * old_size else "apart"
-    return "adds"
+        return "said" if shared >= KNOWN * old_size > 0 else "apart"
+    if shared == old_size:
+        return "adds" if shared >= EXTENDED * new_size and shared else "apart"
+    return "adds" if shared and shared >= SHARED * min(old_size, new_size) else "apart"
 
 
 def merge(kept: str, new: str) -> str:
-    """``kept`` with what ``new`` says beyond it; ``new`` itself if it has all of ``kept``."""
-    if _line(kept) in _line(new):
+    """``kept`` with what ``new`` says beyond it; ``new`` alone if all of ``kept`` stands in it."""
+    if " ".join(kept.split()).rstrip(_ENDS) in " ".join(new.split()):
         return new
     known = _parts(kept)
     added = [part for key, part in _parts(new).items() if key not in known]
