@@ -1,0 +1,69 @@
+"""What an archive entry may hold, and how its digest reads. Pure."""
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from memory.errors import Invalid, TooLarge
+from memory.records import Category, Entry
+from memory.text import LABEL_LIMIT, grapheme_count, normalize
+from memory.tokens import estimate_tokens
+
+CATEGORY_LIMIT = 40
+CONTENT_BYTES = 1_000_000
+QUERY_CHARACTERS = 1_000
+
+
+def check_label(label: str) -> str:
+    """A label as it is kept; Invalid ``summary``, as the API names it."""
+    return _one_line("summary", label, LABEL_LIMIT)
+
+
+def check_category(name: str) -> str:
+    return _one_line("category", name, CATEGORY_LIMIT)
+
+
+def check_content(content: str) -> str:
+    if not content.strip():
+        raise Invalid.field("content", "it is blank")
+    if "\x00" in content or _has_surrogates(content):
+        raise Invalid.field("content", "it holds characters that are no text")
+    if len(content.encode()) > CONTENT_BYTES:
+        raise TooLarge(f"A content has at most {CONTENT_BYTES:,} bytes.")
+    return content
+
+
+def _one_line(field: str, text: str, limit: int) -> str:
+    if _has_surrogates(text) or any(unicodedata.category(one) == "Cc" for one in text):
+        raise Invalid.field(field, "it must be one line without control characters")
+    if len(text.splitlines()) > 1:
+        raise Invalid.field(field, "it must be one line")
+    kept = " ".join(text.split())
+    if not kept:
+        raise Invalid.field(field, "it is blank")
+    if grapheme_count(kept) > limit:
+        raise Invalid.field(field, f"it has more than {limit} characters")
+    return kept
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= one <= "\udfff" for one in text)
+
+
+def fingerprint(content: str) -> str:
+    """The same for contents that say the same (normalized), SHA-256 in hex."""
+    return hashlib.sha256((normalize(content) or content.strip()).encode()).hexdigest()
+
+
+def digest_text(categories: Sequence[Category], newest: Iterable[Entry], *, max_tokens: int) -> str:
+    """Categories with counts and the newest labels, a line each, as many as fit."""
+    lines = [f"{one.name} ({one.count})" for one in categories]
+    lines += [f"- {entry.label} [{entry.category}]" for entry in newest]
+    kept: list[str] = []
+    spent = 0
+    for line in lines:
+        spent += estimate_tokens(line) + 1
+        if spent > max_tokens:
+            break
+        kept.append(line)
+    return "\n".join(kept)

@@ -1,0 +1,313 @@
+"""A person's archive in SQLite, with its own index of search terms."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from memory.archive_rules import (
+    QUERY_CHARACTERS,
+    check_category,
+    check_content,
+    check_label,
+    digest_text,
+    fingerprint,
+)
+from memory.cursors import decode_cursor, encode_cursor
+from memory.errors import Conflict, Invalid, NotFound, Stale
+from memory.keys import new_id
+from memory.lexical import matched_words, overlap, query_words, terms
+from memory.records import Category, Entry, Found, Near, Page, Source
+from memory.sqlite.database import Database
+from memory.sqlite.postings import add_postings, best_entries, remove_postings
+from memory.times import from_micros, now, to_micros
+
+NEAR_TERMS = 48
+NEAR_CANDIDATES = 20
+LEAST_OVERLAP = 0.3
+DIGEST_CATEGORIES, DIGEST_LABELS = 20, 20
+
+_WITHOUT_CONTENT = (
+    "number, id, owner, category, label, '' AS content, size, source_room, source_key,"
+    " created_at, updated_at, version"
+)
+
+
+class SQLiteArchive:
+    """The Archive protocol on one SQLite file."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(
+        self, owner: str, *, label: str, category: str, content: str, source: Source | None = None
+    ) -> Entry:
+        moment = now()
+        entry = Entry(
+            id=new_id("entry"),
+            owner=owner,
+            label=check_label(label),
+            category=check_category(category),
+            content=check_content(content),
+            size=len(content.encode()),
+            source=source,
+            created_at=moment,
+            updated_at=moment,
+        )
+
+        def work(connection: sqlite3.Connection) -> Entry:
+            _refuse_duplicate(connection, owner, content, but=None)
+            number = connection.execute(
+                "INSERT INTO entries (id, owner, category, label, content, fingerprint, size,"
+                " source_room, source_key, created_at, updated_at, version)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+                (
+                    entry.id,
+                    owner,
+                    entry.category,
+                    entry.label,
+                    content,
+                    fingerprint(content),
+                    entry.size,
+                    source.room_id if source else None,
+                    source.key if source else None,
+                    to_micros(moment),
+                    to_micros(moment),
+                ),
+            ).lastrowid
+            add_postings(connection, entry, int(number or 0))
+            return entry
+
+        return await self._database.write(work)
+
+    async def get(self, owner: str, entry_id: str) -> Entry:
+        return await self._database.read(lambda connection: _owned(connection, owner, entry_id)[1])
+
+    async def update(
+        self,
+        owner: str,
+        entry_id: str,
+        *,
+        label: str | None = None,
+        category: str | None = None,
+        content: str | None = None,
+        if_version: int | None = None,
+    ) -> Entry:
+        def work(connection: sqlite3.Connection) -> Entry:
+            number, before = _owned(connection, owner, entry_id)
+            if if_version is not None and before.version != if_version:
+                raise Stale(f"The entry is at version {before.version} now.")
+            after = replace(
+                before,
+                label=before.label if label is None else check_label(label),
+                category=before.category if category is None else check_category(category),
+                content=before.content if content is None else check_content(content),
+                updated_at=now(),
+                version=before.version + 1,
+            )
+            after = replace(after, size=len(after.content.encode()))
+            if content is not None:
+                _refuse_duplicate(connection, owner, content, but=entry_id)
+            remove_postings(connection, before, number)
+            connection.execute(
+                "UPDATE entries SET label = ?, category = ?, content = ?, fingerprint = ?,"
+                " size = ?, updated_at = ?, version = ? WHERE number = ?",
+                (
+                    after.label,
+                    after.category,
+                    after.content,
+                    fingerprint(after.content),
+                    after.size,
+                    to_micros(after.updated_at),
+                    after.version,
+                    number,
+                ),
+            )
+            add_postings(connection, after, number)
+            return after
+
+        return await self._database.write(work)
+
+    async def delete(self, owner: str, entry_id: str) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            number, entry = _owned(connection, owner, entry_id)
+            remove_postings(connection, entry, number)
+            connection.execute("DELETE FROM entries WHERE number = ?", (number,))
+
+        await self._database.write(work)
+
+    async def page(
+        self, owner: str, *, category: str | None = None, limit: int, cursor: str | None = None
+    ) -> Page[Entry]:
+        before: tuple[Any, ...] = (2**62, 2**62)
+        if cursor is not None:
+            before = decode_cursor(cursor, int, int)
+
+        def work(connection: sqlite3.Connection) -> list[tuple[int, Entry]]:
+            within = "" if category is None else " AND category = ?"
+            rows = connection.execute(
+                f"SELECT {_WITHOUT_CONTENT} FROM entries WHERE owner = ?{within}"  # noqa: S608 - two fixed texts
+                " AND (created_at, number) < (?, ?) ORDER BY created_at DESC, number DESC LIMIT ?",
+                (owner, *([] if category is None else [category]), *before, limit + 1),
+            )
+            return [(row["number"], _entry_from(row)) for row in rows]
+
+        found = await self._database.read(work)
+        entries = [entry for _, entry in found[:limit]]
+        if len(found) <= limit:
+            return Page(entries)
+        number, last = found[limit - 1]
+        return Page(entries, encode_cursor(to_micros(last.created_at), number))
+
+    async def search(
+        self,
+        owner: str,
+        query: str,
+        *,
+        category: str | None = None,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page[Found]:
+        if len(query) > QUERY_CHARACTERS:
+            raise Invalid.field("q", f"it has more than {QUERY_CHARACTERS:,} characters")
+        skip = int(decode_cursor(cursor, int)[0]) if cursor is not None else 0
+        wanted = list(dict.fromkeys(term for _, made in query_words(query) for term in made))
+
+        def work(connection: sqlite3.Connection) -> tuple[list[Found], bool]:
+            best = best_entries(connection, owner, wanted, category=category)
+            shown = best[skip : skip + limit]
+            return [
+                Found(
+                    entry=_by_number(connection, owner, number, content=False),
+                    score=round(score, 4),
+                    matched=matched_words(query, hits),
+                )
+                for number, score, hits in shown
+            ], len(best) > skip + limit
+
+        found, more = await self._database.read(work)
+        return Page(found, encode_cursor(skip + limit) if more else None)
+
+    async def near(self, owner: str, content: str, *, limit: int = 5) -> Sequence[Near]:
+        said, same = terms(content), fingerprint(content)
+
+        def work(connection: sqlite3.Connection) -> list[Near]:
+            best = best_entries(connection, owner, list(dict.fromkeys(said))[: NEAR_TERMS * 4])
+            numbers = [number for number, _, _ in best[:NEAR_CANDIDATES]]
+            known = connection.execute(
+                "SELECT number FROM entries WHERE owner = ? AND fingerprint = ?", (owner, same)
+            ).fetchone()
+            if known is not None and known["number"] not in numbers:
+                numbers.append(known["number"])
+            found = [
+                _nearness(_by_number(connection, owner, number), said, same) for number in numbers
+            ]
+            return [near for near in found if near.exact or near.overlap >= LEAST_OVERLAP]
+
+        found = await self._database.read(work)
+        return sorted(found, key=lambda near: (not near.exact, -near.overlap))[:limit]
+
+    async def categories(self, owner: str) -> Sequence[Category]:
+        return await self._database.read(lambda connection: _categories(connection, owner))
+
+    async def rename_category(self, owner: str, name: str, new_name: str) -> int:
+        kept = check_category(new_name)
+
+        def work(connection: sqlite3.Connection) -> int:
+            rows = connection.execute(
+                "SELECT * FROM entries WHERE owner = ? AND category = ?", (owner, name)
+            ).fetchall()
+            if not rows:
+                raise NotFound.of("category")
+            if kept == name:
+                return len(rows)
+            for row in rows:
+                before = _entry_from(row)
+                remove_postings(connection, before, row["number"])
+                add_postings(connection, replace(before, category=kept), row["number"])
+            connection.execute(
+                "UPDATE entries SET category = ?, version = version + 1, updated_at = ?"
+                " WHERE owner = ? AND category = ?",
+                (kept, to_micros(now()), owner, name),
+            )
+            return len(rows)
+
+        return await self._database.write(work)
+
+    async def digest(self, owner: str, *, max_tokens: int) -> str:
+        def work(connection: sqlite3.Connection) -> tuple[list[Category], list[Entry]]:
+            newest = connection.execute(
+                f"SELECT {_WITHOUT_CONTENT} FROM entries WHERE owner = ?"  # noqa: S608 - a fixed text
+                " ORDER BY created_at DESC, number DESC LIMIT ?",
+                (owner, DIGEST_LABELS),
+            )
+            entries = [_entry_from(row) for row in newest]
+            return _categories(connection, owner)[:DIGEST_CATEGORIES], entries
+
+        return digest_text(*await self._database.read(work), max_tokens=max_tokens)
+
+
+def _owned(connection: sqlite3.Connection, owner: str, entry_id: str) -> tuple[int, Entry]:
+    row = connection.execute(
+        "SELECT * FROM entries WHERE id = ? AND owner = ?", (entry_id, owner)
+    ).fetchone()
+    if row is None:
+        raise NotFound.of("entry")
+    return row["number"], _entry_from(row)
+
+
+def _by_number(
+    connection: sqlite3.Connection, owner: str, number: int, *, content: bool = True
+) -> Entry:
+    columns = "*" if content else _WITHOUT_CONTENT
+    row = connection.execute(
+        f"SELECT {columns} FROM entries WHERE number = ? AND owner = ?",  # noqa: S608 - two fixed texts
+        (number, owner),
+    ).fetchone()
+    return _entry_from(row)
+
+
+def _entry_from(row: sqlite3.Row) -> Entry:
+    source = None
+    if row["source_room"] is not None:
+        source = Source(room_id=row["source_room"], key=row["source_key"])
+    return Entry(
+        id=row["id"],
+        owner=row["owner"],
+        category=row["category"],
+        label=row["label"],
+        content=row["content"],
+        size=row["size"],
+        source=source,
+        created_at=from_micros(row["created_at"]),
+        updated_at=from_micros(row["updated_at"]),
+        version=row["version"],
+    )
+
+
+def _refuse_duplicate(
+    connection: sqlite3.Connection, owner: str, content: str, *, but: str | None
+) -> None:
+    row = connection.execute(
+        "SELECT id FROM entries WHERE owner = ? AND fingerprint = ?", (owner, fingerprint(content))
+    ).fetchone()
+    if row is not None and row["id"] != but:
+        raise Conflict(
+            "This content is in the archive already.", code="duplicate", details={"id": row["id"]}
+        )
+
+
+def _nearness(entry: Entry, said: Sequence[str], same: str) -> Near:
+    exact = fingerprint(entry.content) == same
+    return Near(
+        entry=entry, exact=exact, overlap=1.0 if exact else overlap(said, terms(entry.content))
+    )
+
+
+def _categories(connection: sqlite3.Connection, owner: str) -> list[Category]:
+    rows = connection.execute(
+        "SELECT category, count(*) AS held FROM entries WHERE owner = ? GROUP BY category"
+        " ORDER BY held DESC, category",
+        (owner,),
+    )
+    return [Category(name=row["category"], count=row["held"]) for row in rows]
