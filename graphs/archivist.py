@@ -111,13 +111,13 @@ class Archivist:
         fresh: Update = {"problem": None, "outcome": None, "id": None, "duplicates": []}
         if noise := find_noise(content):
             return fresh | {"reason": reason(noise, content), "outcome": "not_summarizable"}
-        near = await self._archive.near(runtime.context.user, content)
+        near = await self._archive.near(user_of(runtime.context), content)
         return fresh | {"duplicates": duplicates_of(near)}
 
     async def categorize(self, state: ArchivistState, runtime: Runtime[ArchivistContext]) -> Update:
         """A category: the one named, one that the person has, or a new one."""
         name, _ = await self._drafter.place(
-            runtime.context.user, state["content"], state.get("category")
+            user_of(runtime.context), state["content"], state.get("category")
         )
         return {"category": name}
 
@@ -136,7 +136,7 @@ class Archivist:
         """Save what was reviewed; a bound that only the store knows goes back to the person."""
         try:
             entry = await self._archive.save(
-                runtime.context.user,
+                user_of(runtime.context),
                 label=state["summary"],
                 category=state["category"] or "",
                 content=state["content"],
@@ -151,6 +151,11 @@ class Archivist:
                 raise
             return {"problem": str(error)}
         return {"outcome": "saved", "id": entry.id, "problem": None}
+
+
+def user_of(context: ArchivistContext | None) -> str:
+    """Whose archive it is; a run without a context is the local user's. Pure."""
+    return (context or ArchivistContext()).user
 
 
 def duplicates_of(nearest: Sequence[Near]) -> list[Duplicate]:
