@@ -1,70 +1,130 @@
-"""Text as people see it: characters, words, sentences, its language. Pure."""
+"""Text as people see it: characters, words, sentences, language, sameness. Pure, linear in time."""
 
 import unicodedata
+from collections.abc import Iterator
 from typing import Literal
 
 import regex
 
 Language = Literal["ko", "en"]
 
-_GRAPHEME = regex.compile(r"\X")
-_WORD = regex.compile(r"[\p{L}\p{N}\p{M}]+(?:['’][\p{L}\p{M}]+)*")
-_HANGUL = regex.compile(r"\p{Hangul}")
-_LETTER = regex.compile(r"\p{L}")
-_NEITHER_LETTER_NOR_DIGIT = regex.compile(r"[^\p{L}\p{N}\p{M}]+")
-# A full stop ends a sentence only before a space: not in 3.14, redis.conf or v1.2.
-_CLOSED = r"[.!?…]++(?=[\"'”’)\]]{0,4}(?:\s|\Z))|[。！？]++"
-_SENTENCE = regex.compile(
-    rf"(?:[^.!?…。！？\n]++|[.!?…]++(?![\"'”’)\]]{{0,4}}(?:\s|\Z)))++(?:{_CLOSED})*+[\"'”’)\]」』]*+"
-    rf"|(?:{_CLOSED})++"
-)
+LABEL_LIMIT = 30
+"""How many characters, as people see them, a label has at most."""
 
-_KOREAN_SHARE = 0.2
-"""From which share of Hangul among its letters on a text counts as Korean."""
+LABEL_POINTS = 512
+"""How many code points it has at most: a character as people see it can hold any number."""
+
+_SAMPLE = 20_000
+_KOREAN_SHARE = 0.15
+_MARKS = 16
+
+# A run of flags costs \X the square of its length, so pairs of them are told apart before.
+_GRAPHEME = regex.compile(r"\p{RI}{2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*+|\X")
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}]++(?:['’][\p{L}\p{M}]++)*+")
+_HANGUL = regex.compile(r"\p{Hangul}")
+# Sorting a run of combining marks costs the normalizer the square of its length.
+_LONG_MARKS = regex.compile(rf"(\p{{M}}{{{_MARKS}}})\p{{M}}++")
+_INVISIBLE = regex.compile(r"[\p{Cf}\p{Cs}\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-16}]++")
+# Punctuation that makes another thing of what it stands in: 3.5, -5, 5%, C#.
+_TELLING = r"(?<=\d)[.,:/\-](?=\d)|(?<![^\s(])-(?=\d)|(?<=\d)%|(?<=\b\p{L})#"
+_BETWEEN = regex.compile(rf"({_TELLING})|[\p{{P}}\p{{Z}}\p{{Cc}}\s]")
+_SPACES = regex.compile(r"[\s\p{Z}\p{Cc}]++")
+_SENTENCE = regex.compile(
+    r"(?<![.!?…])[.!?…]++[\"'”’)\]」』]*+(?=\s)|(?<![。！？])[。！？]++[\"'”’)\]」』）]*+"
+)
+_UNFINISHED = regex.compile(
+    r"(?:^|[\s(])(?:\p{L}|\d{1,3}|e\.g|i\.e|etc|cf|vs|no|mr|mrs|ms|dr|st|fig)\.$", regex.IGNORECASE
+)
+_DANGLING = " ,;:·-–—(/"
+
+
+def compose(text: str) -> str:
+    """``text`` in compatibility form (NFKC), without characters that nobody sees."""
+    return unicodedata.normalize("NFKC", _LONG_MARKS.sub(r"\1", _INVISIBLE.sub("", text)))
 
 
 def normalize(text: str) -> str:
-    """The same text for contents that differ only in case, width, spacing or punctuation."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    words = _NEITHER_LETTER_NOR_DIGIT.sub(" ", unicodedata.normalize("NFKC", folded)).split()
-    return " ".join(words) or " ".join(folded.split())
+    """What ``text`` says whatever its case, width, punctuation and spacing: words and one space.
+
+    Two texts that differ in a sign that tells (3.5 and 35, -5 and 5, C and C++) stay two.
+    """
+    folded = unicodedata.normalize("NFKC", compose(text).casefold())
+    return " ".join(_BETWEEN.sub(_telling_or_space, folded).split())
+
+
+def _telling_or_space(found: regex.Match[str]) -> str:
+    telling: str | None = found[1]
+    return telling or " "
+
+
+def iter_graphemes(text: str) -> Iterator[str]:
+    return (found[0] for found in _GRAPHEME.finditer(text))
 
 
 def graphemes(text: str) -> list[str]:
-    """The characters of a text as people count them."""
-    return _GRAPHEME.findall(text)
+    """The characters of ``text`` as people see them; joined, they are the text."""
+    return list(iter_graphemes(text))
 
 
 def grapheme_count(text: str) -> int:
+    """How many characters people see in ``text``."""
     return sum(1 for _ in _GRAPHEME.finditer(text))
 
 
-def cut_label(text: str, limit: int = 30) -> str:
-    """``text`` on one line, cut at a word's end where it has more than ``limit`` characters."""
-    line = " ".join(text.split())
-    characters = graphemes(line[: limit * 64])
-    if len(characters) <= limit:
-        return "".join(characters)
-    if characters[limit] == " ":
-        return "".join(characters[:limit])
-    head = "".join(characters[:limit])
-    whole, _, _ = head.rpartition(" ")
-    # A first word that fills the label is cut where it must be.
-    return (whole if grapheme_count(whole) > limit // 3 else head).rstrip(" ,;:-–—")
+def cut_label(text: str, limit: int = LABEL_LIMIT) -> str:
+    """``text`` as one line of at most ``limit`` characters, cut at a word's end where one is near.
+
+    Empty if there is nothing to see in it.
+    """
+    line = _SPACES.sub(" ", text).strip()
+    kept = _first(line, limit)
+    if len(kept) == len(line):
+        return line
+    if line[len(kept)] != " ":
+        end = kept.rfind(" ")
+        # A language without spaces, or one long word, is cut where the room ends.
+        if end * 2 >= len(kept):
+            kept = kept[:end]
+    return kept.rstrip(_DANGLING) or kept.strip()
+
+
+def _first(line: str, limit: int) -> str:
+    """The first ``limit`` characters of a line, fewer if they have too many code points."""
+    size = 0
+    for count, character in enumerate(iter_graphemes(line)):
+        if count == limit or size + len(character) > LABEL_POINTS:
+            break
+        size += len(character)
+    return line[:size] if size else line[: min(limit, 1)]
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, folded, in their order."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    """The words and numbers of ``text`` as they are written, in their order."""
+    found: list[str] = _WORD.findall(text)
+    return found
 
 
 def language(text: str) -> Language:
-    """Korean when a noticeable share of the letters is Hangul, else English."""
-    sample = text[:4_000]
-    hangul = len(_HANGUL.findall(sample))
-    return "ko" if hangul and hangul >= _KOREAN_SHARE * len(_LETTER.findall(sample)) else "en"
+    """ "ko" when a noticeable share of the words (of a sample from the start) has Hangul."""
+    found = words(text[:_SAMPLE])
+    korean = sum(1 for word in found if _HANGUL.search(word))
+    return "ko" if korean and korean >= _KOREAN_SHARE * len(found) else "en"
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences and lines of a text, without what is blank."""
-    return [found.strip() for found in _SENTENCE.findall(text) if found.strip()]
+    """The sentences of ``text``, trimmed, in their order; a line's end ends one too."""
+    return [sentence for line in text.splitlines() for sentence in _sentences(line)]
+
+
+def _sentences(line: str) -> Iterator[str]:
+    start = 0
+    for end in _SENTENCE.finditer(line):
+        # Twelve characters hold the longest abbreviation.
+        tail = line[max(start, end.end() - 12) : end.end()]
+        if _UNFINISHED.search(tail if end.end() - 12 > start else tail.lstrip()):
+            continue
+        if sentence := line[start : end.end()].strip():
+            yield sentence
+        start = end.end()
+    if rest := line[start:].strip():
+        yield rest
