@@ -70,6 +70,10 @@ class Pool(NamedTuple):
     known: Mapping[bytes, int]
 
 
+EMPTY = Pool(1, {})
+"""The pool of a place in which nothing is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A head whose items have numbers: the new ones, all it uses, and the pool it leaves."""

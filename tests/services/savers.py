@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import bson
 import pytest
+from pymongo import AsyncMongoClient
 
 from memory.checkpoints import Saver
+from memory.mongo.checkpoints import MongoSaver
 from memory.sqlite.checkpoints import SQLiteSaver
 from memory.sqlite.database import Database
 
@@ -22,10 +25,10 @@ class Savers:
     dump: Callable[[], Awaitable[bytes]]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "mongo"])
 async def savers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Savers]:
     async with AsyncExitStack() as stack:
-        yield await {"sqlite": _sqlite}[request.param](request, tmp_path, stack)
+        yield await {"sqlite": _sqlite, "mongo": _mongo}[request.param](request, tmp_path, stack)
 
 
 async def _sqlite(request: pytest.FixtureRequest, folder: Path, stack: AsyncExitStack) -> Savers:
@@ -40,6 +43,28 @@ async def _sqlite(request: pytest.FixtureRequest, folder: Path, stack: AsyncExit
         return _bytes_in(folder)
 
     return Savers("sqlite", open_saver, dump)
+
+
+async def _mongo(request: pytest.FixtureRequest, folder: Path, stack: AsyncExitStack) -> Savers:
+    client = AsyncMongoClient[dict[str, Any]](request.getfixturevalue("mongo_url"))
+    stack.push_async_callback(client.close)
+    database = client.get_default_database()
+
+    async def open_saver(**options: Any) -> Saver:
+        saver = MongoSaver(database, **options)
+        await saver.prepare()
+        return saver
+
+    async def dump() -> bytes:
+        return b"".join(
+            [
+                bson.encode(document)
+                for name in await database.list_collection_names()
+                async for document in database[name].find()
+            ]
+        )
+
+    return Savers("mongo", open_saver, dump)
 
 
 def _bytes_in(folder: Path) -> bytes:

@@ -1,0 +1,291 @@
+"""How checkpoints look as documents, and what changes them; knows no connection. Pure.
+
+Of each place (thread and namespace) there is one document with its newest head, the items of its
+pool, and pending writes; a put is one conditional update of it, so that it happens whole or not at
+all, on a replica set and on a standalone server alike. ``r`` is its revision: an update happens
+only upon the revision that it was made for.
+
+    checkpoints          _id {t, n}     r revision, s next number, c p g d b the head,
+                                        m items by number, w writes, a older heads exist,
+                                        o pages of items as [page, first, last]
+    checkpoint_history   _id {t, n, c}  p g d b an older head, w writes
+    checkpoint_pages     _id {t, n, o}  m items that are too many for the place's document
+
+Only digests and numbers are used as names of fields: no id can become one.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from bson import MaxKey, MinKey
+
+from memory.checkpoint_codec import (
+    EMPTY,
+    Draft,
+    Head,
+    Pool,
+    Write,
+    digest,
+    numbers_in,
+    runs_of,
+    settle,
+)
+from memory.checkpoints import Found, Place, Query
+
+PAGE_BYTES = 64 * 1024
+"""How many bytes of items a place's document, or a page, holds before the next is begun."""
+
+Document = dict[str, Any]
+
+
+class Page(NamedTuple):
+    """A document of items, and the range that their numbers are in."""
+
+    id: bytes
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a put has to know of its place; ``sizes`` are those of the items in its document."""
+
+    revision: bytes | None = None
+    head: Head | None = None
+    pool: Pool = EMPTY
+    sizes: Mapping[int, int] = field(default_factory=dict)
+    pages: Sequence[Page] = ()
+    older: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An update of a place's document: pages to write before it, items of pages gone by it."""
+
+    update: Document
+    base: Base
+    pages: Mapping[Page, Mapping[int, bytes]]
+    dropped: frozenset[int]
+
+
+def place_id(place: Place) -> Document:
+    return {"t": place.thread, "n": place.namespace}
+
+
+def within(thread: str, namespace: str | None = None) -> Document:
+    """The ids of all documents of a thread, or of one of its places but that place's own."""
+    key = {"t": thread} if namespace is None else {"t": thread, "n": namespace}
+    following = "n" if namespace is None else "c"
+    return {"$gte": {**key, following: MinKey()}, "$lte": {**key, following: MaxKey()}}
+
+
+def pages_of(place: Place) -> Document:
+    key = place_id(place)
+    return {"$gte": {**key, "o": MinKey()}, "$lte": {**key, "o": MaxKey()}}
+
+
+def history_id(place: Place, checkpoint_id: str) -> Document:
+    return {**place_id(place), "c": checkpoint_id}
+
+
+def page_id(place: Place, page: Page) -> Document:
+    return {**place_id(place), "o": page.id}
+
+
+def head_fields(head: Head) -> Document:
+    named = {"p": head.parent, "g": head.run, "d": head.metadata, "b": head.body}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def head_of(document: Document | None, checkpoint_id: str | None = None) -> Head | None:
+    """The head in a document; ``checkpoint_id`` is that of a document that does not say."""
+    if document is None or "b" not in document:
+        return None
+    return _head(document, document["c"] if checkpoint_id is None else checkpoint_id)
+
+
+def items_of(document: Document) -> dict[int, bytes]:
+    return {int(number): item for number, item in document.get("m", {}).items()}
+
+
+def pages_in(document: Document) -> list[Page]:
+    return [Page(*page) for page in document.get("o", ())]
+
+
+def holding(pages: Iterable[Page], numbers: Iterable[int]) -> list[Page]:
+    """The pages in which any of these numbers may be."""
+    wanted = sorted(numbers)
+    return [page for page in pages if any(page.first <= number <= page.last for number in wanted)]
+
+
+def writes_name(checkpoint_id: str) -> str:
+    return "w." + _name(checkpoint_id)
+
+
+def writes_of(document: Document | None, checkpoint_id: str) -> list[Write]:
+    written = (document or {}).get("w", {}).get(_name(checkpoint_id), {})
+    return [Write(*write) for write in written.values()]
+
+
+def writes_update(checkpoint_id: str, writes: Iterable[Write]) -> list[Document]:
+    """Add writes; those that are there stay, but for the ones of a special channel."""
+    changes: Document = {}
+    for write in writes:
+        name = f"{writes_name(checkpoint_id)}.{_name(f'{write.idx} {write.task}')}"
+        value: Document = {"$literal": list(write)}
+        changes[name] = value if write.idx < 0 else {"$ifNull": [f"${name}", value]}
+    return [{"$set": changes}]
+
+
+def base_of(document: Document | None, paged: Mapping[int, bytes]) -> Base:
+    """What a put has to know of a place; ``paged`` are items of its head that are in pages."""
+    if document is None:
+        return Base()
+    items = items_of(document)
+    known = {digest(item): number for number, item in (*paged.items(), *items.items())}
+    return Base(
+        revision=document.get("r"),
+        head=head_of(document),
+        pool=Pool(document.get("s", 1), known),
+        sizes={number: len(item) for number, item in items.items()},
+        pages=pages_in(document),
+        older=document.get("a", False),
+    )
+
+
+def put_change(
+    base: Base, drafted: Draft, *, alone: bool, items: Mapping[int, bytes] | None
+) -> Change | None:
+    """The update that stores a checkpoint; None if it needs the ``items`` of the document."""
+    placed = settle(drafted, base.pool)
+    used = frozenset(numbers_in(placed.runs))
+    dropped = frozenset(base.pool.known.values()) - used if alone else frozenset[int]()
+    sizes = {number: size for number, size in base.sizes.items() if number not in dropped}
+    sizes |= {number: len(item) for number, item in placed.new.items()}
+    full = sum(sizes.values()) > PAGE_BYTES
+    if full and items is None:
+        return None
+    new_pages = _pages({**(items or {}), **placed.new}, sizes) if full else {}
+    moved = {number for page in new_pages.values() for number in page}
+    after = replace(
+        base,
+        revision=secrets.token_bytes(8),
+        head=placed.head,
+        pool=Pool(placed.pool.next, _only(placed.pool.known, used) if alone else placed.pool.known),
+        sizes={number: size for number, size in sizes.items() if number not in moved},
+        pages=[*_still(base.pages, used if alone else None), *new_pages],
+        older=not alone,
+    )
+    stale = (dropped | moved) & base.sizes.keys()
+    update = _head_update(after, base.head if alone else None)
+    for number in stale:
+        update["$unset"][f"m.{number}"] = ""
+    for number in placed.new.keys() - moved:
+        update["$set"][f"m.{number}"] = placed.new[number]
+    return Change(update, after, new_pages, dropped - base.sizes.keys())
+
+
+def collected(base: Base, head: Head | None, heads: Iterable[Head], gone: Iterable[str]) -> Change:
+    """The update that leaves the items of ``heads`` only, ``head`` as the place's own."""
+    used = frozenset(number for one in heads for number in numbers_in(runs_of(one)))
+    dropped = frozenset(base.sizes) - used
+    after = replace(
+        base,
+        revision=secrets.token_bytes(8),
+        head=head,
+        pages=_still(base.pages, used),
+    )
+    update = _head_update(after, None)
+    for number in dropped:
+        update["$unset"][f"m.{number}"] = ""
+    for checkpoint_id in gone:
+        update["$unset"][writes_name(checkpoint_id)] = ""
+    paged = {n for page in base.pages for n in range(page.first, page.last + 1)}
+    return Change(update, after, {}, frozenset(paged - used))
+
+
+def heads_pipeline(query: Query, history: str) -> list[Document]:
+    """All heads that answer a query, newest first, of the places and of the history."""
+    fields = {"_id": 0, "t": "$_id.t", "n": "$_id.n", "p": 1, "g": 1, "d": 1, "b": 1}
+    older = [*_matching(query, "n"), {"$project": {**fields, "c": "$_id.c"}}]
+    return [
+        *_matching(query, None),
+        {"$project": {**fields, "c": 1}},
+        {"$unionWith": {"coll": history, "pipeline": older}},
+        {"$match": _ids(query)},
+        {"$sort": {"c": -1, "t": -1, "n": -1}},
+    ]
+
+
+def found_of(document: Document) -> Found:
+    return Found(Place(document["t"], document["n"]), _head(document, document["c"]))
+
+
+def _head(document: Document, checkpoint_id: str) -> Head:
+    return Head(checkpoint_id, document.get("p"), document.get("g"), document["d"], document["b"])
+
+
+def _matching(query: Query, namespaced: str | None) -> list[Document]:
+    match: Document = {"b": {"$exists": True}}
+    if query.thread is not None and query.namespace is not None:
+        place = Place(query.thread, query.namespace)
+        match["_id"] = within(*place) if namespaced else place_id(place)
+    elif query.thread is not None:
+        match["_id"] = within(query.thread)
+    return [{"$match": match}]
+
+
+def _ids(query: Query) -> Document:
+    conditions: list[Document] = []
+    if query.id is not None:
+        conditions.append({"c": {"$eq": query.id}})
+    if query.before is not None:
+        conditions.append({"c": {"$lt": query.before}})
+    return {"$and": conditions} if conditions else {}
+
+
+def _head_update(after: Base, replaced: Head | None) -> Document:
+    fields = head_fields(after.head) if after.head is not None else {}
+    if after.head is not None:
+        fields["c"] = after.head.id
+    unset = {name: "" for name in "cpgdb" if name not in fields}
+    if replaced is not None and (after.head is None or replaced.id != after.head.id):
+        unset[writes_name(replaced.id)] = ""
+    fields |= {"r": after.revision, "s": after.pool.next}
+    for name, value in (("o", [list(page) for page in after.pages]), ("a", after.older)):
+        if value:
+            fields[name] = value
+        else:
+            unset[name] = ""
+    return {"$set": fields, "$unset": unset}
+
+
+def _pages(items: Mapping[int, bytes], sizes: Mapping[int, int]) -> dict[Page, dict[int, bytes]]:
+    """The oldest items as pages, until what is left fills half of the place's document."""
+    pages: dict[Page, dict[int, bytes]] = {}
+    left, filled = sum(sizes.values()), 0
+    current: dict[int, bytes] = {}
+    for number in sorted(sizes):
+        current[number] = items[number]
+        filled, left = filled + sizes[number], left - sizes[number]
+        if filled >= PAGE_BYTES or left <= PAGE_BYTES // 2:
+            pages[Page(secrets.token_bytes(8), min(current), max(current))] = current
+            current, filled = {}, 0
+        if left <= PAGE_BYTES // 2:
+            break
+    return pages
+
+
+def _still(pages: Sequence[Page], used: frozenset[int] | None) -> list[Page]:
+    return list(pages) if used is None else holding(pages, used)
+
+
+def _only(known: Mapping[bytes, int], used: frozenset[int]) -> dict[bytes, int]:
+    return {key: number for key, number in known.items() if number in used}
+
+
+def _name(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
