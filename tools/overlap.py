@@ -1,11 +1,10 @@
 """Whether a content says what another already says, and the two as one without a loss. Pure."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
 
 from memory.text import normalize, sentences, words
-
-_ENDS = ".!?…。！？"
 
 Relation = Literal["said", "adds", "apart"]
 
@@ -18,33 +17,67 @@ EXTENDED = 0.15
 KNOWN = 0.3
 """Which part of an entry a content must be that it wholly contains, to be no entry of its own."""
 
+SHORT = 200
+"""Up to how many sentences a text is looked through word by word."""
+
+_ENDS = ".!?…。！？"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text's sentences by what they say, whatever their spacing, case and punctuation."""
+
+    parts: dict[str, str]
+    line: str
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        parts = {_folded(sentence): sentence for sentence in sentences(text)}
+        parts.pop("", None)
+        return cls(parts, _line(text))
+
+    @property
+    def size(self) -> int:
+        return _size(self.parts)
+
+    def found_in(self, other: Self) -> list[str]:
+        """The sentences that the other has too, as sentences or, in short texts, within longer."""
+        short = len(self.parts) <= SHORT
+        return [
+            key
+            for key, sentence in self.parts.items()
+            if key in other.parts or (short and _line(sentence) in other.line)
+        ]
+
 
 def relate(kept: str, new: str) -> Relation:
     """How ``new`` stands to a ``kept`` content: all said there, adds to it, or is a thing apart.
 
     Measured by whole sentences, so that a changed number or name makes it a thing apart.
     """
-    old_line, new_line = _line(kept), _line(new)
-    if new_line in old_line and len(new_line) >= KNOWN * len(old_line):
-        return "said"
-    if old_line in new_line and len(old_line) >= EXTENDED * len(new_line):
-        return "adds"
-    old_parts, new_parts = _parts(kept), _parts(new)
-    shared = sum(map(len, old_parts.keys() & new_parts.keys()))
-    old_size, new_size = sum(map(len, old_parts)), sum(map(len, new_parts))
-    if shared == new_size:
-        return "said" if shared >= KNOWN * old_size > 0 else "apart"
-    if shared == old_size:
-        return "adds" if shared >= EXTENDED * new_size and shared else "apart"
-    return "adds" if shared and shared >= SHARED * min(old_size, new_size) else "apart"
+    before, after = Said.of(kept), Said.of(new)
+    known, repeated = after.found_in(before), before.found_in(after)
+    if not known and not repeated:
+        return "apart"
+    if len(known) == len(after.parts):
+        return "said" if after.size >= KNOWN * before.size else "apart"
+    if len(repeated) == len(before.parts):
+        return "adds" if before.size >= EXTENDED * after.size else "apart"
+    shared = max(_size(known), _size(repeated))
+    return "adds" if shared >= SHARED * min(before.size, after.size) else "apart"
 
 
 def merge(kept: str, new: str) -> str:
     """``kept`` with what ``new`` says beyond it; ``new`` alone if all of ``kept`` stands in it."""
-    if " ".join(kept.split()).rstrip(_ENDS) in " ".join(new.split()):
+    old, whole = " ".join(kept.split()), " ".join(new.split())
+    if whole.startswith(f"{old} ") and not old.endswith(tuple(_ENDS)):
+        # The line's end keeps what was said first a sentence, to be known again as one.
+        return f"{kept.rstrip()}\n{whole[len(old) + 1 :]}"
+    if old.rstrip(_ENDS) in whole:
         return new
-    known = _parts(kept)
-    added = [part for key, part in _parts(new).items() if key not in known]
+    before, after = Said.of(kept), Said.of(new)
+    known = after.found_in(before)
+    added = [sentence for key, sentence in after.parts.items() if key not in known]
     return kept.rstrip() + "\n" + "\n".join(added) if added else kept
 
 
@@ -58,16 +91,13 @@ def most_alike(contents: Sequence[str], new: str) -> tuple[int, Relation] | None
     return None
 
 
-def _parts(text: str) -> dict[str, str]:
-    """The sentences of a text by what they say, whatever their spacing, case and punctuation."""
-    parts = {_folded(sentence): sentence.strip() for sentence in sentences(text)}
-    parts.pop("", None)
-    return parts
+def _size(parts: Collection[str]) -> int:
+    return sum(map(len, parts))
 
 
 def _line(text: str) -> str:
     """The words of a text between spaces, so that 360 is not found in 3600."""
-    return f" {' '.join(words(text.casefold()))} "
+    return f" {' '.join(words(text))} "
 
 
 def _folded(text: str) -> str:

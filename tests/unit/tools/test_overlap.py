@@ -59,6 +59,22 @@ def test_any_texts_merge_and_relate(old: str, new: str) -> None:
     assert " ".join(old.split()).rstrip(".!?…。！？ ") in merged
 
 
+def test_what_is_added_without_a_full_stop_is_known_again() -> None:
+    kept = "redis 만료는 EXPIRE로 정한다"
+    for more in ("팀 위키 참고.", "추가로 확인함", "담당은 김", "추가로 확인함"):
+        new = f"redis 만료는 EXPIRE로 정한다 {more}"
+        assert relate(kept, new) == ("said" if more in kept else "adds")
+        kept = merge(kept, new)
+        assert more in kept
+    assert kept.startswith("redis 만료는 EXPIRE로 정한다\n팀 위키 참고.\n")
+
+
+def test_large_contents_are_related_in_time() -> None:
+    large = "\n".join(f"Line {number} says something of its own." for number in range(3_000))
+    assert relate(large, large + "\nOne more.") == "adds"
+    assert relate(large, "\n".join(reversed(large.splitlines()))) == "said"
+
+
 def test_what_says_it_wins_over_what_it_adds_to() -> None:
     assert most_alike(["김치", A, f"{A} 더 있다."], f"{A} 더 있다!") == (2, "said")
     assert most_alike(["김치"], A) is None
