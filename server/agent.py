@@ -1,5 +1,7 @@
 """Builds the model, the tools and the graphs over open stores: the heavy half of the resources."""
 
+from langchain_core.language_models import BaseChatModel
+
 from graphs.archivist import build_archivist_graph
 from graphs.chat import build_chat_graph
 from graphs.forgetting import Forgetting
@@ -19,12 +21,14 @@ from tools.catalog import build_tools
 from tools.drafting import Drafter
 
 
-def build_agent(settings: Settings, stores: Stores) -> Resources:
+def build_agent(
+    settings: Settings, stores: Stores, model: BaseChatModel | None = None
+) -> Resources:
     """Everything that answers; it holds nothing open but the runs."""
     limits = turn_limits(settings)
     checkpointer = SQLiteSaver(stores.database, keep="latest")
     runs = LocalRuns(stores.run_records)
-    model = build_chat_model(model_spec(settings))
+    model = model or build_chat_model(model_spec(settings))
     drafter = Drafter(model, stores.archive)
     tools = build_tools(stores.archive, drafter, forget=stores.forget)
     names = [tool.name for tool in tools]

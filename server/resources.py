@@ -86,11 +86,16 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Open everything, storage first; closed in the opposite order."""
+async def open_resources(
+    settings: Settings, model: "BaseChatModel | None" = None
+) -> AsyncIterator[Resources]:
+    """Open everything, storage first; closed in the opposite order.
+
+    ``model`` takes the place of the one that the settings name.
+    """
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(settings))
-        yield await stack.enter_async_context(open_agent(settings, stores))
+        yield await stack.enter_async_context(open_agent(settings, stores, model))
 
 
 @asynccontextmanager
@@ -114,10 +119,12 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 @asynccontextmanager
-async def open_agent(settings: Settings, stores: Stores) -> AsyncIterator[Resources]:
+async def open_agent(
+    settings: Settings, stores: Stores, model: "BaseChatModel | None" = None
+) -> AsyncIterator[Resources]:
     """Build the model, the tools and the graphs over open stores, and end the runs at last."""
     agent = await asyncio.to_thread(import_module, "server.agent")
-    resources: Resources = agent.build_agent(settings, stores)
+    resources: Resources = agent.build_agent(settings, stores, model)
     try:
         yield resources
     finally:
