@@ -13,7 +13,6 @@ from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
 from memory.runs import LocalRuns
-from memory.sqlite.checkpoints import SQLiteSaver
 from server.models import ModelSpec, build_chat_model
 from server.resources import Graphs, Resources, Stores
 from server.settings import Settings
@@ -26,7 +25,7 @@ def build_agent(
 ) -> Resources:
     """Everything that answers; it holds nothing open but the runs."""
     limits = turn_limits(settings)
-    checkpointer = SQLiteSaver(stores.database, keep="latest")
+    checkpointer = stores.make_checkpointer()
     runs = LocalRuns(stores.run_records)
     model = model or build_chat_model(model_spec(settings))
     drafter = Drafter(model, stores.archive)

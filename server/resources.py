@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,14 +44,17 @@ GRACE_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """What is remembered. ``forget`` wipes what was deleted from the disk."""
+    """What is remembered. ``forget`` wipes what was deleted from the disk.
 
-    database: Database
+    ``make_checkpointer`` imports langgraph, so that it is for the heavy half.
+    """
+
     rooms: Rooms
     history: History
     run_records: RunRecords
     archive: Archive
     forget: Callable[[], Awaitable[None]]
+    make_checkpointer: "Callable[[], BaseCheckpointSaver[Any]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +111,21 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     database = await Database.open(settings.database_path)
     try:
         yield Stores(
-            database=database,
             rooms=SQLiteRooms(database),
             history=SQLiteHistory(database),
             run_records=SQLiteRunRecords(database),
             archive=SQLiteArchive(database),
             forget=database.forget,
+            make_checkpointer=partial(_sqlite_saver, database),
         )
     finally:
         await database.close()
+
+
+def _sqlite_saver(database: Database) -> "BaseCheckpointSaver[Any]":
+    from memory.sqlite.checkpoints import SQLiteSaver
+
+    return SQLiteSaver(database, keep="latest")
 
 
 @asynccontextmanager
