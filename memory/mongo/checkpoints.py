@@ -208,7 +208,11 @@ class MongoSaver(Saver):
         self, place: Place, base: Base, checkpoint_id: str, *, alone: bool
     ) -> None:
         """Move what was the newest to the history, or empty the history."""
-        if alone:
+        if base.revision is None:
+            # What a deletion that was cut short has left: its numbers will be given again.
+            await self._history.delete_many({"_id": within(*place), "b": {"$exists": True}})
+            await self._pages.delete_many({"_id": pages_of(place)})
+        elif alone:
             if base.older:
                 await self._history.delete_many({"_id": within(*place)})
         elif base.head is not None and base.head.id != checkpoint_id:

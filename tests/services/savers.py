@@ -9,9 +9,11 @@ from typing import Any
 import bson
 import pytest
 from pymongo import AsyncMongoClient
+from redis.asyncio import Redis
 
 from memory.checkpoints import Saver
 from memory.mongo.checkpoints import MongoSaver
+from memory.redis.checkpoints import RedisSaver
 from memory.sqlite.checkpoints import SQLiteSaver
 from memory.sqlite.database import Database
 
@@ -25,10 +27,11 @@ class Savers:
     dump: Callable[[], Awaitable[bytes]]
 
 
-@pytest.fixture(params=["sqlite", "mongo"])
+@pytest.fixture(params=["sqlite", "mongo", "redis"])
 async def savers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Savers]:
     async with AsyncExitStack() as stack:
-        yield await {"sqlite": _sqlite, "mongo": _mongo}[request.param](request, tmp_path, stack)
+        opening = {"sqlite": _sqlite, "mongo": _mongo, "redis": _redis}[request.param]
+        yield await opening(request, tmp_path, stack)
 
 
 async def _sqlite(request: pytest.FixtureRequest, folder: Path, stack: AsyncExitStack) -> Savers:
@@ -65,6 +68,19 @@ async def _mongo(request: pytest.FixtureRequest, folder: Path, stack: AsyncExitS
         )
 
     return Savers("mongo", open_saver, dump)
+
+
+async def _redis(request: pytest.FixtureRequest, folder: Path, stack: AsyncExitStack) -> Savers:
+    client = Redis.from_url(request.getfixturevalue("redis_url"))
+    stack.push_async_callback(client.aclose)
+
+    async def open_saver(**options: Any) -> Saver:
+        return RedisSaver(client, **options)
+
+    async def dump() -> bytes:
+        return b"".join([bytes(await client.dump(key) or b"") for key in await client.keys()])
+
+    return Savers("redis", open_saver, dump)
 
 
 def _bytes_in(folder: Path) -> bytes:
