@@ -102,7 +102,7 @@ def banner(settings: "Settings", port: int) -> str:
     ]
     if settings.local_user_on:
         lines.append(
-            "Local user: on. A request without a session is the local user;"
+            "Local user: on. Whoever reaches this address needs no sign-in;"
             " TOMATO_LOCAL_USER=off ends that."
         )
     return "\n".join(lines)
