@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 
 from memory.errors import Conflict, Invalid, NotFound
 from memory.keys import message_key, new_id
+from memory.mongo.database import MongoDatabase
+from memory.mongo.history import MongoHistory
+from memory.mongo.rooms import MongoRooms
+from memory.mongo.run_records import MongoRunRecords
 from memory.protocols import History, Rooms, RunRecords
 from memory.records import Message, Room, Run, Status, Summary, ToolCall, Turn, Usage
 from memory.sqlite.database import Database
@@ -27,11 +32,31 @@ class Stores:
     records: RunRecords
 
 
-@pytest.fixture
-async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
-    database = await Database.open(tmp_path / "tomato.db")
+@asynccontextmanager
+async def on_sqlite(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    folder: Path = request.getfixturevalue("tmp_path")
+    database = await Database.open(folder / "tomato.db")
     yield Stores(SQLiteRooms(database), SQLiteHistory(database), SQLiteRunRecords(database))
     await database.close()
+
+
+@asynccontextmanager
+async def on_mongo(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    async with MongoDatabase.open(request.getfixturevalue("mongo_url")) as database:
+        yield Stores(MongoRooms(database), MongoHistory(database), MongoRunRecords(database))
+
+
+@asynccontextmanager
+async def on_standalone_mongo(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    url = request.getfixturevalue("standalone_mongo_url")
+    async with MongoDatabase.open(url) as database:
+        yield Stores(MongoRooms(database), MongoHistory(database), MongoRunRecords(database))
+
+
+@pytest.fixture(params=[on_sqlite, on_mongo, on_standalone_mongo])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    async with request.param(request) as opened:
+        yield opened
 
 
 def a_run(room: Room, key: str | None = None) -> Run:

@@ -73,3 +73,18 @@ def mongo_url(mongo_server: MongoServer) -> Iterator[str]:
     yield mongo_server.url(name)
     with MongoClient[dict[str, object]](mongo_server.url()) as client:
         client.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def standalone_mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
+    """A MongoDB that is no replica set, and so has no transactions."""
+    server = MongoServer(tmp_path_factory.mktemp("standalone"), replica_set=False)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def standalone_mongo_url(standalone_mongo_server: MongoServer) -> str:
+    """The URL of a database of this test alone; it goes with its server."""
+    return standalone_mongo_server.url(f"test_{secrets.token_hex(6)}")

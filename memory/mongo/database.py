@@ -1,0 +1,109 @@
+"""A MongoDB database as the stores use it: its indexes, its schema's version, units of work."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self, TypeVar
+
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConfigurationError, InvalidURI
+
+from memory.errors import Invalid, Newer
+from memory.mongo.faults import mapped_errors
+
+T = TypeVar("T")
+Document = dict[str, Any]
+Session = AsyncClientSession | None
+Work = Callable[[Session], Awaitable[T]]
+
+SCHEMA_VERSION = 1
+WAIT_MS = 4_000
+"""How long one unit of work may take, its search for a server included."""
+
+INDEXES: Mapping[str, Sequence[IndexModel]] = {
+    "rooms": [
+        IndexModel([("owner", ASCENDING), ("updated_at", DESCENDING), ("_id", DESCENDING)]),
+    ],
+    "runs": [
+        IndexModel([("room", ASCENDING)]),
+        IndexModel([("status", ASCENDING)], partialFilterExpression={"status": "running"}),
+        IndexModel(
+            [("owner", ASCENDING), ("room", ASCENDING), ("idempotency_key", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"idempotency_key": {"$type": "string"}},
+        ),
+    ],
+}
+
+
+class MongoDatabase:
+    """Collections by name; ``atomic`` runs work in a transaction where the server has them.
+
+    On a standalone server, which has none, the same steps run one by one: they are ordered so
+    that what a crash leaves behind is never seen.
+    """
+
+    def __init__(self, database: AsyncDatabase[Document], *, transactions: bool) -> None:
+        self.database = database
+        self._transactions = transactions
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str) -> AsyncIterator[Self]:
+        """Connect, prepare and, at the end, disconnect.
+
+        Raises Invalid for a URL that is none or names no database, Newer if a newer version wrote
+        the data, Unavailable if nothing answers.
+        """
+        client = _client(url)
+        try:
+            with mapped_errors():
+                hello = await client.admin.command("hello")
+                transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
+                database = cls(client.get_default_database(), transactions=transactions)
+                await database._prepare()
+            yield database
+        finally:
+            await client.close()
+
+    def __getitem__(self, name: str) -> AsyncCollection[Document]:
+        return self.database[name]
+
+    async def atomic(self, work: Work[T]) -> T:
+        """Run ``work`` so that all of it is kept, or none of it."""
+        with mapped_errors():
+            if not self._transactions:
+                return await work(None)
+            async with self.database.client.start_session() as session:
+                return await session.with_transaction(work)
+
+    async def _prepare(self) -> None:
+        schema = await self.database["schema"].find_one({"_id": "tomato"})
+        if schema is not None and schema["version"] > SCHEMA_VERSION:
+            raise Newer(
+                f"The database has schema version {schema['version']}; this version of Tomato knows"
+                f" up to {SCHEMA_VERSION}. Nothing was changed: open it with the newer Tomato."
+            )
+        for name, indexes in INDEXES.items():
+            await self.database[name].create_indexes(list(indexes))
+        await self.database["schema"].update_one(
+            {"_id": "tomato"}, {"$max": {"version": SCHEMA_VERSION}}, upsert=True
+        )
+
+
+def _client(url: str) -> AsyncMongoClient[Document]:
+    try:
+        client: AsyncMongoClient[Document] = AsyncMongoClient(
+            url,
+            w="majority",
+            journal=True,
+            timeoutMS=WAIT_MS,
+            serverSelectionTimeoutMS=WAIT_MS // 2,
+            appname="tomato",
+        )
+        client.get_default_database()
+    except (InvalidURI, ConfigurationError) as error:
+        raise Invalid.field("MONGODB_URL", "it must be a URL with the database's name") from error
+    return client

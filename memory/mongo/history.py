@@ -1,0 +1,331 @@
+"""The history of rooms in MongoDB: one document per message, a turn's end in one unit of work.
+
+What counts of a room's messages ends at its ``last_key``: on a server without transactions that
+one field, set last, makes a turn's messages appear all at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from memory.errors import Conflict, NotFound
+from memory.keys import LAST_INDEX, message_key, turn_of
+from memory.mongo.database import Document, MongoDatabase, Session
+from memory.mongo.documents import (
+    message_document,
+    message_from,
+    message_id,
+    room_from,
+    run_document,
+)
+from memory.mongo.faults import mapped_errors
+from memory.mongo.rooms import closed_room, owned_room, within
+from memory.records import Deleted, Message, Page, Room, Run, Status, Summary, Turn
+from memory.times import now, to_micros
+from memory.turns import message_tokens, newest_turns, with_companions
+
+DUPLICATE = 11000
+
+
+class MongoHistory:
+    """The History protocol on one database of MongoDB."""
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+        self._rooms, self._messages = database["rooms"], database["messages"]
+        self._runs = database["runs"]
+
+    async def begin(self, run: Run, content: str) -> Turn:
+        async def work(session: Session) -> Turn:
+            await self._refuse_known_key(run, session)
+            room = await closed_room(self._database, run.owner, run.room_id, session)
+            question = _question(room, content)
+            await self._add_run(replace(run, turn=question.turn), session)
+            opened = await self._open(room, run, question, session)
+            await self._insert(opened, [question], session)
+            return Turn(
+                room=opened,
+                number=question.turn,
+                run_id=run.id,
+                question=question,
+                after=room.last_key,
+            )
+
+        return await self._database.atomic(work)
+
+    async def _add_run(self, run: Run, session: Session) -> None:
+        try:
+            await self._runs.insert_one(run_document(run), session=session)
+        except DuplicateKeyError as error:
+            # Another with the same key came first; who it was is read apart from this work.
+            known = await self._known(run, None)
+            raise _run_exists(str(known["_id"]) if known else run.id) from error
+
+    async def _refuse_known_key(self, run: Run, session: Session) -> None:
+        known = await self._known(run, session)
+        if known is not None:
+            raise _run_exists(known["_id"])
+
+    async def _known(self, run: Run, session: Session) -> Document | None:
+        if run.idempotency_key is None:
+            return None
+        where = {"owner": run.owner, "room": run.room_id, "idempotency_key": run.idempotency_key}
+        return await self._runs.find_one(where, session=session)
+
+    async def _open(self, room: Room, run: Run, question: Message, session: Session) -> Room:
+        """Take the room for a turn, if it is still as it was seen."""
+        document = await self._rooms.find_one_and_update(
+            {"_id": room.id, "owner": room.owner, "open": None, "turns": room.turns},
+            {
+                "$set": {
+                    "turns": question.turn,
+                    "open": {"turn": question.turn, "run_id": run.id},
+                    "last_key": question.key,
+                    "updated_at": to_micros(question.created_at),
+                },
+                "$inc": {"message_count": 1, "pending_tokens": message_tokens(question)},
+            },
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        if document is None:
+            await self._runs.delete_one({"_id": run.id}, session=session)
+            raise Conflict(
+                "A turn is running in this room.", code="room_busy", details={"run_id": run.id}
+            )
+        return room_from(document)
+
+    async def end(self, turn: Turn, messages: Sequence[Message], *, status: Status) -> Room:
+        last = messages[-1] if messages else turn.question
+        answer_key = last.key if last.role == "assistant" else None
+
+        async def work(session: Session) -> Room:
+            await self._insert(turn.room, messages, session)
+            await self._finish_run(turn.run_id, status, answer_key, session)
+            if status == "failed":
+                await self._mark_failed(turn.room.id, turn.question.key, session)
+            document = await self._rooms.find_one_and_update(
+                _open_in(turn.room.owner, turn.room.id, turn.run_id),
+                {
+                    "$set": {"open": None, "last_key": last.key, "updated_at": to_micros(now())},
+                    "$inc": {
+                        "message_count": len(messages),
+                        "pending_tokens": sum(map(message_tokens, messages)),
+                    },
+                },
+                return_document=ReturnDocument.AFTER,
+                session=session,
+            )
+            if document is None:
+                await self._take_back(turn, messages, session)
+                raise _closed()
+            return room_from(document)
+
+        return await self._database.atomic(work)
+
+    async def _insert(self, room: Room, messages: Sequence[Message], session: Session) -> None:
+        if messages:
+            documents = [message_document(room, one, message_tokens(one)) for one in messages]
+            try:
+                await self._messages.insert_many(documents, session=session)
+            except BulkWriteError as error:
+                if any(one["code"] == DUPLICATE for one in error.details["writeErrors"]):
+                    raise _closed() from error
+                raise
+
+    async def _finish_run(
+        self, run_id: str, status: Status, answer_key: str | None, session: Session
+    ) -> None:
+        ended = {"status": status, "answer_key": answer_key, "ended_at": to_micros(now())}
+        await self._runs.update_one(
+            {"_id": run_id, "status": "running"}, {"$set": ended}, session=session
+        )
+
+    async def _mark_failed(self, room_id: str, key: str, session: Session) -> None:
+        await self._messages.update_one(
+            {"_id": message_id(room_id, key)}, {"$set": {"status": "failed"}}, session=session
+        )
+
+    async def _take_back(self, turn: Turn, messages: Sequence[Message], session: Session) -> None:
+        ids = [message_id(turn.room.id, message.key) for message in messages]
+        await self._messages.delete_many({"_id": {"$in": ids}}, session=session)
+
+    async def abandon(self, run: Run) -> bool:
+        async def work(session: Session) -> bool:
+            room = await owned_room(self._database, run.owner, run.room_id, session)
+            if room.open_turn is None or room.open_turn.run_id != run.id:
+                await self._finish_run(run.id, "failed", None, session)
+                return False
+            question = message_key(room.open_turn.turn, 0)
+            await self._mark_failed(room.id, question, session)
+            # What its worker had begun to store, without a transaction, past what counts.
+            await self._messages.delete_many(within(room.id, after=room.last_key), session=session)
+            await self._finish_run(run.id, "failed", None, session)
+            closed = await self._rooms.update_one(
+                _open_in(room.owner, room.id, run.id), {"$set": {"open": None}}, session=session
+            )
+            return closed.modified_count == 1
+
+        return await self._database.atomic(work)
+
+    async def page(
+        self, owner: str, room_id: str, *, limit: int, cursor: str | None = None
+    ) -> Page[Message]:
+        with mapped_errors():
+            room = await owned_room(self._database, owner, room_id)
+            if room.last_key is None:
+                return Page([])
+            where = within(room_id, up_to=room.last_key)
+            if cursor is not None and cursor <= room.last_key:
+                where = {
+                    "_id": {"$gt": message_id(room_id, ""), "$lt": message_id(room_id, cursor)}
+                }
+            newest = self._messages.find(where | {"owner": owner}).sort("_id", DESCENDING)
+            found = [message_from(document) async for document in newest.limit(limit + 1)]
+        return Page(found[:limit], found[limit - 1].key if len(found) > limit else None)
+
+    async def between(
+        self,
+        owner: str,
+        room_id: str,
+        *,
+        after: str | None = None,
+        up_to: str | None = None,
+        limit: int,
+    ) -> Sequence[Message]:
+        where = within(room_id, after, up_to) | {"owner": owner}
+        with mapped_errors():
+            oldest = self._messages.find(where).sort("_id", ASCENDING).limit(limit)
+            return [message_from(document) async for document in oldest]
+
+    async def recent(
+        self, owner: str, room_id: str, *, after: str | None, up_to: str | None, max_tokens: int
+    ) -> Sequence[Message]:
+        where = within(room_id, after, up_to) | {"owner": owner}
+        newest: list[Message] = []
+        spent = 0
+        with mapped_errors():
+            found = self._messages.find(where).sort("_id", DESCENDING).batch_size(64)
+            async for document in found:
+                message = message_from(document)
+                if spent > max_tokens and message.turn != newest[-1].turn:
+                    break
+                spent += message_tokens(message)
+                newest.append(message)
+        return newest_turns(newest, max_tokens)
+
+    async def delete(self, owner: str, room_id: str, keys: Sequence[str]) -> Deleted:
+        async def work(session: Session) -> Deleted:
+            room = await closed_room(self._database, owner, room_id, session)
+            gone = with_companions(keys, await self._turns_of(room, keys, session))
+            if not set(keys) <= set(gone):
+                raise NotFound.of("message")
+            cleared = await self._clear(room, gone, session)
+            ids = [message_id(room_id, key) for key in gone]
+            await self._messages.delete_many({"_id": {"$in": ids}}, session=session)
+            pending = await self._pending(room_id, session)
+            await self._rooms.update_one(
+                {"_id": room_id}, {"$set": {"pending_tokens": pending}}, session=session
+            )
+            asked = dict.fromkeys(keys)
+            return Deleted(
+                deleted=tuple(asked),
+                also_deleted=tuple(key for key in gone if key not in asked),
+                summary="cleared" if "summary" in cleared else "unchanged",
+                title_cleared="title" in cleared,
+            )
+
+        return await self._database.atomic(work)
+
+    async def _turns_of(
+        self, room: Room, keys: Sequence[str], session: Session
+    ) -> Sequence[Message]:
+        """The whole turns that ``keys`` are of, in order; NotFound for what is no key."""
+        try:
+            turns = sorted({turn_of(key) for key in keys})
+        except ValueError as error:
+            raise NotFound.of("message") from error
+        low, high = message_key(turns[0], 0), message_key(turns[-1], LAST_INDEX)
+        where: Document = {
+            "_id": {"$gte": message_id(room.id, low), "$lte": message_id(room.id, high)},
+            "owner": room.owner,
+            "turn": {"$in": turns},
+        }
+        found = self._messages.find(where, session=session).sort("_id", ASCENDING)
+        return [message_from(document) async for document in found]
+
+    async def _clear(self, room: Room, gone: Sequence[str], session: Session) -> Document:
+        """Drop, before the messages, the summary and made title that may tell of them."""
+        cleared: Document = {}
+        if room.summary is not None and gone[0] <= room.summary.covers_up_to:
+            cleared["summary"] = None
+        titled = await self._rooms.find_one(
+            {"_id": room.id, "title_source": "auto", "title_covers": {"$gte": gone[0]}},
+            {"_id": 1},
+            session=session,
+        )
+        if titled is not None:
+            cleared |= {"title": None, "title_source": "none", "title_covers": None}
+        change: Document = {"$inc": {"deletions": 1, "message_count": -len(gone)}}
+        if cleared:
+            change["$set"] = cleared
+        changed = await self._rooms.update_one(
+            {"_id": room.id, "owner": room.owner, "open": None}, change, session=session
+        )
+        if changed.matched_count == 0:
+            raise Conflict("A turn has just begun in this room.", code="room_busy")
+        return cleared
+
+    async def _pending(self, room_id: str, session: Session) -> int:
+        """The tokens of what the summary does not cover."""
+        room = await self._rooms.find_one({"_id": room_id}, {"summary": 1}, session=session)
+        summary = room["summary"] if room else None
+        where = within(room_id, after=summary["covers_up_to"] if summary else None)
+        summed = await self._messages.aggregate(
+            [{"$match": where}, {"$group": {"_id": None, "tokens": {"$sum": "$tokens"}}}],
+            session=session,
+        )
+        async for row in summed:
+            return int(row["tokens"])
+        return 0
+
+    async def fold(self, seen: Room, summary: Summary, *, tokens: int) -> bool:
+        over = None
+        if seen.summary is not None:
+            over = {"text": seen.summary.text, "covers_up_to": seen.summary.covers_up_to}
+        new = {"text": summary.text, "covers_up_to": summary.covers_up_to}
+        left = {"$max": [0, {"$subtract": ["$pending_tokens", tokens]}]}
+        with mapped_errors():
+            changed = await self._rooms.update_one(
+                {
+                    "_id": seen.id,
+                    "owner": seen.owner,
+                    "deletions": seen.deletions,
+                    "summary": over,
+                },
+                [{"$set": {"summary": {"$literal": new}, "pending_tokens": left}}],
+            )
+        return changed.modified_count == 1
+
+
+def _question(room: Room, content: str) -> Message:
+    number = room.turns + 1
+    return Message(
+        key=message_key(number, 0), turn=number, role="user", content=content, created_at=now()
+    )
+
+
+def _open_in(owner: str, room_id: str, run_id: str) -> Document:
+    return {"_id": room_id, "owner": owner, "open.run_id": run_id}
+
+
+def _closed() -> Conflict:
+    return Conflict("This turn was closed by another.", code="turn_closed")
+
+
+def _run_exists(run_id: str) -> Conflict:
+    return Conflict(
+        "A run with this Idempotency-Key exists.", code="run_exists", details={"run_id": run_id}
+    )

@@ -1,0 +1,125 @@
+"""Rooms in MongoDB."""
+
+from pymongo import DESCENDING, ReturnDocument
+
+from memory.cursors import decode_cursor, encode_cursor
+from memory.errors import Conflict, NotFound
+from memory.keys import new_id
+from memory.mongo.database import Document, MongoDatabase, Session
+from memory.mongo.documents import message_id, room_from
+from memory.mongo.faults import mapped_errors
+from memory.records import Page, Room
+from memory.times import now, to_micros
+
+
+class MongoRooms:
+    """The Rooms protocol on one database of MongoDB."""
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+
+    async def create(self, owner: str, title: str | None = None, *, listed: bool = True) -> Room:
+        moment = to_micros(now())
+        document: Document = {
+            "_id": new_id("room"),
+            "owner": owner,
+            "title": title,
+            "title_source": "none" if title is None else "user",
+            "title_covers": None,
+            "listed": listed,
+            "created_at": moment,
+            "updated_at": moment,
+            "message_count": 0,
+            "turns": 0,
+            "last_key": None,
+            "open": None,
+            "summary": None,
+            "deletions": 0,
+            "pending_tokens": 0,
+        }
+        with mapped_errors():
+            await self._database["rooms"].insert_one(document)
+        return room_from(document)
+
+    async def get(self, owner: str, room_id: str) -> Room:
+        with mapped_errors():
+            return await owned_room(self._database, owner, room_id)
+
+    async def page(self, owner: str, *, limit: int, cursor: str | None = None) -> Page[Room]:
+        where: Document = {"owner": owner, "listed": True}
+        if cursor is not None:
+            moment, room_id = decode_cursor(cursor, int, str)
+            where["$or"] = [
+                {"updated_at": {"$lt": moment}},
+                {"updated_at": moment, "_id": {"$lt": room_id}},
+            ]
+        newest = [("updated_at", DESCENDING), ("_id", DESCENDING)]
+        with mapped_errors():
+            found = self._database["rooms"].find(where).sort(newest).limit(limit + 1)
+            rooms = [room_from(document) async for document in found]
+        if len(rooms) <= limit:
+            return Page(rooms)
+        last = rooms[limit - 1]
+        return Page(rooms[:limit], encode_cursor(to_micros(last.updated_at), last.id))
+
+    async def rename(self, owner: str, room_id: str, title: str) -> Room:
+        with mapped_errors():
+            document = await self._database["rooms"].find_one_and_update(
+                {"_id": room_id, "owner": owner},
+                {"$set": {"title": title, "title_source": "user"}},
+                return_document=ReturnDocument.AFTER,
+            )
+        if document is None:
+            raise NotFound.of("room")
+        return room_from(document)
+
+    async def title(self, seen: Room, title: str, *, covers: str, asked: bool = False) -> bool:
+        where: Document = {"_id": seen.id, "owner": seen.owner, "deletions": seen.deletions}
+        if not asked:
+            where["title_source"] = "none"
+        made = {"title": title, "title_source": "auto", "title_covers": covers}
+        with mapped_errors():
+            changed = await self._database["rooms"].update_one(where, {"$set": made})
+        return changed.matched_count == 1
+
+    async def delete(self, owner: str, room_id: str) -> None:
+        async def work(session: Session) -> None:
+            await closed_room(self._database, owner, room_id, session)
+            # The room last: until it is gone, a deletion cut short can be asked for again.
+            await self._database["messages"].delete_many(within(room_id), session=session)
+            await self._database["runs"].delete_many({"room": room_id}, session=session)
+            await self._database["rooms"].delete_one(
+                {"_id": room_id, "owner": owner}, session=session
+            )
+
+        await self._database.atomic(work)
+
+
+def within(room_id: str, after: str | None = None, up_to: str | None = None) -> Document:
+    """The messages of a room with ``after < key <= up_to``."""
+    low = message_id(room_id, after or "")
+    return {"_id": {"$gt": low, "$lte": message_id(room_id, up_to)}}
+
+
+async def owned_room(
+    database: MongoDatabase, owner: str, room_id: str, session: Session = None
+) -> Room:
+    """The owner's room; NotFound otherwise."""
+    document = await database["rooms"].find_one({"_id": room_id, "owner": owner}, session=session)
+    if document is None:
+        raise NotFound.of("room")
+    return room_from(document)
+
+
+async def closed_room(
+    database: MongoDatabase, owner: str, room_id: str, session: Session = None
+) -> Room:
+    """The owner's room while no turn is open in it; Conflict ``room_busy`` otherwise."""
+    room = await owned_room(database, owner, room_id, session)
+    if room.open_turn is not None:
+        raise Conflict(
+            "A turn is running in this room.",
+            code="room_busy",
+            details={"run_id": room.open_turn.run_id},
+        )
+    return room
