@@ -4,7 +4,8 @@ import re
 
 from fastapi import APIRouter, Response
 
-from memory.errors import Invalid, NotFound, Stale
+from memory.archive_rules import check_category
+from memory.errors import Invalid, Stale
 from memory.keys import turn_of
 from memory.records import Entry, Source
 from server.bodies import JSONRoute
@@ -110,9 +111,10 @@ async def rename_category(
     name: CategoryName, new: CategoryIn, user: CurrentUser, resources: AppResources
 ) -> CategoryOut:
     """Into one that is there, its entries join it; answers with the category as it is then."""
-    if await resources.archive.rename_category(user, name, new.name) == 0:
-        raise NotFound.of("category")
-    return await _category(new.name.strip(), user, resources)
+    kept = _category_name(new.name)
+    await resources.archive.rename_category(user, name, kept)
+    counts = {one.name: one.count for one in await resources.archive.categories(user)}
+    return CategoryOut(name=kept, count=counts.get(kept, 0))
 
 
 @router.get("/{entry_id}", summary="An entry", responses=documented(404))
@@ -181,7 +183,9 @@ async def _own_source(source: SourceIn | None, user: str, resources: Resources) 
     return Source(room_id=source.room_id, key=source.key)
 
 
-async def _category(name: str, user: str, resources: Resources) -> CategoryOut:
-    """The category ``name`` as it is now; empty if it was emptied in the meantime."""
-    known = {one.name: one.count for one in await resources.archive.categories(user)}
-    return CategoryOut(name=name, count=known.get(name, 0))
+def _category_name(name: str) -> str:
+    """A category's name as it is kept; Invalid ``name``, as this body has it."""
+    try:
+        return check_category(name)
+    except Invalid as error:
+        raise Invalid.field("name", str(error.details["reason"])) from error

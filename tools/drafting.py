@@ -101,17 +101,18 @@ class Drafter:
         second = await self._ask_label(content, problem=problem)
         return Label(text=_settled(second or first, content))
 
-    async def categorize(self, owner: str, content: str) -> tuple[str, bool]:
+    async def categorize(
+        self, owner: str, content: str, *, nearest: Sequence[Near] | None = None
+    ) -> tuple[str, bool]:
         """The category for ``content``, and whether the person has it already.
 
-        The same content goes where it went before.
+        The same content goes where it went before: to that of the ``nearest`` entry, if known.
         """
-        near, categories = await asyncio.gather(
-            self._archive.near(owner, content, limit=1), self._archive.categories(owner)
-        )
-        if near and (near[0].exact or near[0].overlap >= SAME_OVERLAP):
-            return near[0].entry.category, True
-        names = [category.name for category in categories]
+        if nearest is None:
+            nearest = await self._archive.near(owner, content, limit=1)
+        if nearest and (nearest[0].exact or nearest[0].overlap >= SAME_OVERLAP):
+            return nearest[0].entry.category, True
+        names = [category.name for category in await self._archive.categories(owner)]
         answer = await ask(
             self._model,
             CategoryDraft,
@@ -125,22 +126,28 @@ class Drafter:
         """Label, category and duplicates; with a ``category`` given, that one."""
         if noise := find_noise(content):
             return Draft(label=None, reason=reason(noise, content))
-        label, (name, existing), duplicates = await asyncio.gather(
-            self.label(content),
-            self.place(owner, content, category),
-            self._archive.near(owner, content),
+        nearest = await self._archive.near(owner, content)
+        label, (name, existing) = await asyncio.gather(
+            self.label(content), self.place(owner, content, category, nearest=nearest)
         )
         if label.text is None:
             return Draft(label=None, reason=label.reason)
-        return Draft(label=label.text, category=name, existing=existing, duplicates=duplicates)
+        return Draft(label=label.text, category=name, existing=existing, duplicates=nearest)
 
-    async def place(self, owner: str, content: str, category: str | None) -> tuple[str, bool]:
+    async def place(
+        self,
+        owner: str,
+        content: str,
+        category: str | None,
+        *,
+        nearest: Sequence[Near] | None = None,
+    ) -> tuple[str, bool]:
         """The person's category of the name ``category`` or that name; without one, categorize.
 
         Raises Invalid ``category`` if the name given can't be one.
         """
         if category is None:
-            return await self.categorize(owner, content)
+            return await self.categorize(owner, content, nearest=nearest)
         if problem := category_problem(tidy(category)):
             raise Invalid.field("category", problem)
         names = [known.name for known in await self._archive.categories(owner)]

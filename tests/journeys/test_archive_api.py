@@ -160,8 +160,9 @@ async def test_search_is_best_first_and_shows_why(client: httpx.AsyncClient) -> 
 async def test_odd_queries_have_a_clear_answer(client: httpx.AsyncClient, query: str) -> None:
     await save(client)
     assert isinstance(await items(client, q=query), list)
-    answer = await client.get("/api/archive", params={"q": query * 3_000, "limit": 5})
-    assert answer.status_code in (200, 422)
+    assert isinstance(await items(client, q=(query * 1_000)[:1_000]), list)
+    answer = await client.get("/api/archive", params={"q": (query * 10_000)[:10_000]})
+    assert refused(answer, 422, "invalid_field")["field"] == "q"
 
 
 async def test_the_same_content_is_not_saved_twice(client: httpx.AsyncClient) -> None:
@@ -279,7 +280,7 @@ async def test_categories_are_counted_renamed_and_merged(client: httpx.AsyncClie
     refused(missing, 404, "category_not_found")
     for name in ("", "x" * 200, "a\nb", 7):
         answer = await client.patch("/api/archive/categories/Backend", json={"name": name})
-        assert refused(answer, 422, "invalid_field")["field"] in ("category", "name")
+        assert refused(answer, 422, "invalid_field")["field"] == "name"
     assert {item["category"] for item in await items(client)} == {"Backend"}
 
 

@@ -1,6 +1,8 @@
 """The archivist: drafts, shows the person, takes their edits, saves what they agreed to."""
 
 import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +22,8 @@ from graphs.archivist import (
 )
 from memory.errors import Invalid, Unavailable
 from memory.records import Source
-from tests.unit.tools.memory_archive import MemoryArchive
 from tests.unit.tools.structured_model import StructuredModel
+from tests.unit.tools.trial_archive import TrialArchive, open_archive
 from tools.drafting import Drafter
 
 KO = "Redis의 maxmemory-policy를 allkeys-lru로 바꾸면 오래된 키부터 지운다."
@@ -31,8 +33,8 @@ ME = ArchivistContext(user="me")
 class Desk:
     """One archivist graph, talked with through its interrupts."""
 
-    def __init__(self, archive: MemoryArchive | None = None, **answers: Any) -> None:
-        self.archive = archive or MemoryArchive()
+    def __init__(self, archive: TrialArchive, **answers: Any) -> None:
+        self.archive = archive
         model = StructuredModel(
             **{
                 "LabelDraft": {"label": "메모리 정책", "summarizable": True},
@@ -66,16 +68,22 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+async def archive(tmp_path: Path) -> AsyncIterator[TrialArchive]:
+    async with open_archive(tmp_path) as archive:
+        yield archive
+
+
+@pytest.fixture
+def desk(archive: TrialArchive) -> Desk:
+    return Desk(archive)
 
 
 async def test_the_person_sees_the_draft_and_agrees(desk: Desk) -> None:
     shown = await desk.show(KO)
     assert shown == {"summary": "메모리 정책", "category": "개발", "duplicates": []}
-    assert desk.archive.entries == {}
+    assert await desk.archive.of("me") == []
     end = await desk.answer({"save": True})
-    [entry] = desk.archive.of("me")
+    [entry] = await desk.archive.of("me")
     assert (end["outcome"], end["id"]) == ("saved", entry.id)
     assert (entry.label, entry.category, entry.content) == ("메모리 정책", "개발", KO)
 
@@ -83,7 +91,7 @@ async def test_the_person_sees_the_draft_and_agrees(desk: Desk) -> None:
 async def test_their_edits_are_what_is_saved(desk: Desk) -> None:
     await desk.show(KO, category="Databases", source={"room_id": "room_1", "key": "t00000001-0000"})
     await desk.answer({"summary": "「레디스 만료」", "category": "요리", "save": True})
-    [entry] = desk.archive.of("me")
+    [entry] = await desk.archive.of("me")
     assert (entry.label, entry.category) == ("레디스 만료", "요리")
     assert entry.source == Source(room_id="room_1", key="t00000001-0000")
 
@@ -96,7 +104,7 @@ async def test_they_may_throw_it_away(desk: Desk) -> None:
     await desk.show(KO)
     end = await desk.answer({"save": False, "summary": "x" * 99})
     assert end["outcome"] == "discarded"
-    assert desk.archive.entries == {}
+    assert await desk.archive.of("me") == []
 
 
 async def test_a_bad_edit_is_shown_again_with_the_problem_and_the_good_edits(desk: Desk) -> None:
@@ -108,7 +116,7 @@ async def test_a_bad_edit_is_shown_again_with_the_problem_and_the_good_edits(des
     assert shown["problem"].startswith("Answer with")
     end = await desk.answer({"summary": "가" * 30})
     assert end["outcome"] == "saved"
-    [entry] = desk.archive.of("me")
+    [entry] = await desk.archive.of("me")
     assert (entry.label, entry.category) == ("가" * 30, "요리")
 
 
@@ -144,7 +152,7 @@ async def test_duplicates_are_shown_and_the_same_is_not_saved_twice(desk: Desk) 
     assert shown["duplicates"] == [{"id": first["id"], "summary": "메모리 정책", "exact": True}]
     end = await desk.answer({"save": True})
     assert (end["outcome"], end["id"]) == ("duplicate", first["id"])
-    assert len(desk.archive.entries) == 1
+    assert len(await desk.archive.of("me")) == 1
 
 
 @pytest.mark.parametrize("content", ["", "42", "ㅋㅋㅋㅋㅋㅋ"])
@@ -154,8 +162,10 @@ async def test_noise_ends_with_its_reason(desk: Desk, content: str) -> None:
     assert end["reason"]
 
 
-async def test_what_the_model_can_not_label_ends_with_its_reason() -> None:
-    desk = Desk(LabelDraft={"label": "", "summarizable": False, "reason": "뜻이 없습니다."})
+async def test_what_the_model_can_not_label_ends_with_its_reason(archive: TrialArchive) -> None:
+    desk = Desk(
+        archive, LabelDraft={"label": "", "summarizable": False, "reason": "뜻이 없습니다."}
+    )
     end = await desk.show("음 그 저 뭐")
     assert (end["outcome"], end["reason"]) == ("not_summarizable", "뜻이 없습니다.")
 
@@ -166,25 +176,25 @@ async def test_a_thread_can_be_used_again(desk: Desk) -> None:
     assert shown == {"summary": "메모리 정책", "category": "개발", "duplicates": []}
 
 
-async def test_a_bound_of_the_store_goes_back_to_the_person() -> None:
-    class Strict(MemoryArchive):
+async def test_a_bound_of_the_store_goes_back_to_the_person(archive: TrialArchive) -> None:
+    class Strict(TrialArchive):
         async def save(self, *args: Any, **kwargs: Any) -> Any:
             if kwargs["category"] == "개발":
                 raise Invalid.field("category", "not this one")
             return await super().save(*args, **kwargs)
 
-    desk = Desk(Strict())
+    desk = Desk(Strict(archive.database))
     await desk.show(KO)
     assert (await desk.answer({"save": True}))["problem"] == "category: not this one"
     assert (await desk.answer({"category": "요리"}))["outcome"] == "saved"
 
 
-async def test_other_errors_of_the_store_are_not_hidden() -> None:
-    class Away(MemoryArchive):
+async def test_other_errors_of_the_store_are_not_hidden(archive: TrialArchive) -> None:
+    class Away(TrialArchive):
         async def save(self, *args: Any, **kwargs: Any) -> Any:
             raise Unavailable("away")
 
-    desk = Desk(Away())
+    desk = Desk(Away(archive.database))
     await desk.show(KO)
     with pytest.raises(Unavailable):
         await desk.answer({"save": True})
@@ -193,7 +203,7 @@ async def test_other_errors_of_the_store_are_not_hidden() -> None:
 async def test_without_a_context_it_is_the_local_users(desk: Desk) -> None:
     await desk.graph.ainvoke({"content": KO}, desk.config)
     await desk.graph.ainvoke(Command(resume={"save": True}), desk.config)
-    assert len(desk.archive.of("local")) == 1
+    assert len(await desk.archive.of("local")) == 1
 
 
 @pytest.mark.parametrize(

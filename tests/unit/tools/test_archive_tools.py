@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 import pytest
-from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ValidationError
 
@@ -20,8 +19,8 @@ from memory.errors import (
     Unavailable,
 )
 from memory.records import Source
-from tests.unit.tools.memory_archive import MemoryArchive
 from tests.unit.tools.structured_model import StructuredModel
+from tests.unit.tools.trial_archive import TrialArchive
 from tools.caller import Caller
 from tools.catalog import build_tools, choose
 from tools.drafting import Drafter
@@ -38,7 +37,7 @@ GOOD = {**LABEL, "CategoryDraft": {"category": "개발"}}
 class Box:
     """The tools over one archive, called as the agent calls them."""
 
-    def __init__(self, archive: MemoryArchive, **answers: Any) -> None:
+    def __init__(self, archive: TrialArchive, **answers: Any) -> None:
         self.archive = archive
         self.model = StructuredModel(**(answers or GOOD))
         self.forgotten = 0
@@ -59,30 +58,29 @@ class Box:
 
 
 @pytest.fixture
-def box(archive: MemoryArchive) -> Box:
+def box(archive: TrialArchive) -> Box:
     return Box(archive)
 
 
-def all_tools() -> tuple[BaseTool, ...]:
-    archive = MemoryArchive()
-    return build_tools(archive, Drafter(StructuredModel(), archive))
+NAMES = [
+    "archive_save",
+    "archive_search",
+    "archive_read",
+    "archive_list",
+    "archive_update",
+    "archive_delete",
+    "categorize",
+    "summarize",
+]
 
 
-def test_there_are_eight_tools() -> None:
-    assert [tool.name for tool in all_tools()] == [
-        "archive_save",
-        "archive_search",
-        "archive_read",
-        "archive_list",
-        "archive_update",
-        "archive_delete",
-        "categorize",
-        "summarize",
-    ]
+def test_there_are_eight_tools(box: Box) -> None:
+    assert list(box.tools) == NAMES
 
 
-@pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
-def test_a_tool_tells_its_arguments_and_never_its_caller(tool: BaseTool) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tool_tells_its_arguments_and_never_its_caller(box: Box, name: str) -> None:
+    tool = box.tools[name]
     told = convert_to_openai_tool(tool)["function"]
     assert told["description"]
     assert "caller" not in told["parameters"]["properties"]
@@ -90,13 +88,13 @@ def test_a_tool_tells_its_arguments_and_never_its_caller(tool: BaseTool) -> None
     assert "caller" not in tool.tool_call_schema.model_json_schema()["properties"]  # type: ignore[union-attr]
 
 
-def test_tools_that_change_something_say_so() -> None:
-    writing = {tool.name for tool in all_tools() if (tool.metadata or {}).get("writes")}
+def test_tools_that_change_something_say_so(box: Box) -> None:
+    writing = {tool.name for tool in box.tools.values() if (tool.metadata or {}).get("writes")}
     assert writing == {"archive_save", "archive_update", "archive_delete"}
 
 
-def test_tools_are_chosen_by_name() -> None:
-    tools = all_tools()
+def test_tools_are_chosen_by_name(box: Box) -> None:
+    tools = tuple(box.tools.values())
     assert choose(tools, None) == tools
     assert choose(tools, []) == ()
     assert [tool.name for tool in choose(tools, ["summarize", "archive_save"])] == [
@@ -148,7 +146,7 @@ async def test_a_named_label_that_does_not_fit_loses_no_save(
     assert (saved["label"], saved["category"]) == (kept, "개발")
 
 
-async def test_a_failing_model_loses_no_save(archive: MemoryArchive) -> None:
+async def test_a_failing_model_loses_no_save(archive: TrialArchive) -> None:
     broken = Box(archive, LabelDraft=RuntimeError(), CategoryDraft=RuntimeError())
     saved = (await broken("archive_save", content=KO))["saved"]
     assert (saved["label"], saved["category"]) == ("Redis의 maxmemory-policy를", "메모")
@@ -205,7 +203,7 @@ async def test_saving_the_same_twenty_ways_leaves_one_entry_and_tells_which(box:
         outcomes.append(outcome)
     assert set(outcomes) == {"already_saved", "updated"}
     assert outcomes[:9] == ["already_saved"] * 9
-    [entry] = box.archive.of("me")
+    [entry] = await box.archive.of("me")
     for sentence in (KO, "장애 뒤에 정했다", "위키에도 적었다", "참고로 적는다", "담당: 김"):
         assert sentence in entry.content
     assert entry.label == first["label"]
@@ -219,23 +217,23 @@ async def test_a_changed_fact_is_a_new_entry(box: Box) -> None:
 async def test_others_entries_are_never_matched(box: Box) -> None:
     await box("archive_save", content=KO)
     assert "saved" in await box("archive_save", Caller(user="you"), content=KO)
-    assert len(box.archive.of("you")) == 1
+    assert len(await box.archive.of("you")) == 1
 
 
-async def test_a_save_that_another_was_quicker_with(archive: MemoryArchive) -> None:
-    class Raced(MemoryArchive):
+async def test_a_save_that_another_was_quicker_with(archive: TrialArchive) -> None:
+    class Raced(TrialArchive):
         async def near(self, *args: Any, **kwargs: Any) -> Any:
             found = await super().near(*args, **kwargs)
-            if not self.entries:  # another save lands right after this look
+            if not await self.of("me"):  # another save lands right after this look
                 await super().save("me", label="quick", category="개발", content=KO)
             return found
 
-    box = Box(Raced())
+    box = Box(Raced(archive.database))
     assert (await box("archive_save", content=KO))["already_saved"]["label"] == "quick"
 
 
-async def test_an_update_that_another_was_quicker_with() -> None:
-    class Raced(MemoryArchive):
+async def test_an_update_that_another_was_quicker_with(archive: TrialArchive) -> None:
+    class Raced(TrialArchive):
         calls = 0
 
         async def update(self, *args: Any, **kwargs: Any) -> Any:
@@ -244,18 +242,18 @@ async def test_an_update_that_another_was_quicker_with() -> None:
                 raise Stale("changed")
             return await super().update(*args, **kwargs)
 
-    box = Box(Raced())
+    box = Box(Raced(archive.database))
     await box("archive_save", content=KO)
     assert "updated" in await box("archive_save", content=f"{KO} 장애 뒤에 정했다.")
 
-    class Busy(MemoryArchive):
+    class Busy(TrialArchive):
         async def update(self, *args: Any, **kwargs: Any) -> Any:
             raise Stale("changed")
 
-    box = Box(Busy())
+    box = Box(Busy(archive.database))
     await box("archive_save", content=KO)
     with pytest.raises(ToolFailed, match="at the same time"):
-        await box("archive_save", content=f"{KO} 장애 뒤에 정했다.")
+        await box("archive_save", content=f"{KO} 위키에도 적었다.")
 
 
 async def test_search_finds_with_snippets(box: Box) -> None:
@@ -283,7 +281,7 @@ async def test_a_category_narrows_a_search_and_a_list(box: Box) -> None:
 
 async def test_reading_cuts_what_is_long(box: Box) -> None:
     await box("archive_save", content='"\n' * 50_000 + "끝", label="긴 글", category="x")
-    [entry] = box.archive.of("me")
+    [entry] = await box.archive.of("me")
     read = (await box("archive_read", id=entry.id))["entry"]
     assert read["truncated"] is True
     assert len(read["content"]) > 1_000
@@ -349,7 +347,7 @@ async def test_deleting_forgets(box: Box) -> None:
     with pytest.raises(ToolFailed, match="no entry"):
         await box("archive_delete", Caller(user="you"), id=saved["id"])
     assert await box("archive_delete", id=saved["id"]) == {"deleted": saved}
-    assert (box.archive.of("me"), box.forgotten) == ([], 1)
+    assert (await box.archive.of("me"), box.forgotten) == ([], 1)
 
 
 @pytest.mark.parametrize("tool", ["archive_read", "archive_delete", "archive_update"])
@@ -375,13 +373,15 @@ async def test_an_id_that_is_not_there_or_not_yours(box: Box, tool: str) -> None
         (Invalid("raw"), "value: refused"),
     ],
 )
-async def test_a_stores_errors_are_told_in_our_words(error: StoreError, words: str) -> None:
-    class Failing(MemoryArchive):
+async def test_a_stores_errors_are_told_in_our_words(
+    archive: TrialArchive, error: StoreError, words: str
+) -> None:
+    class Failing(TrialArchive):
         async def get(self, *args: Any) -> Any:
             raise error
 
     with pytest.raises(ToolFailed, match=re.escape(words)) as told:
-        await Box(Failing())("archive_read", id="x")
+        await Box(Failing(archive.database))("archive_read", id="x")
     assert "raw" not in str(told.value)
 
 
@@ -409,7 +409,7 @@ async def test_categorize_and_summarize_save_nothing(box: Box) -> None:
     nothing = await box("summarize", content="42")
     assert nothing["summarizable"] is False
     assert nothing["reason"]
-    assert box.archive.entries == {}
+    assert await box.archive.of("me") == []
 
 
 async def test_archived_orders_stay_inside_json_strings(box: Box) -> None:
