@@ -4,10 +4,12 @@ Words are folded, English endings cut, identifiers kept whole and in parts; scri
 between what people search for (Hangul, Han, Kana) are cut into pairs of characters.
 """
 
+import heapq
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import regex
 
@@ -16,6 +18,13 @@ from memory.text import compose
 K1, B = 1.2, 0.6
 LABEL_WEIGHT, CATEGORY_WEIGHT = 3, 2
 TERM_CHARACTERS = 64
+
+READ_AT_MOST = 10_000
+"""How many postings of rare terms a search reads to find its candidates."""
+
+CANDIDATES = 1_000
+LEAST_SHARE = 0.12
+"""Of the best entry's score, below which an entry does not count as found."""
 
 _RUN = regex.compile(
     r"(?P<pairs>[\p{Hangul}\p{Han}\p{Hiragana}\p{Katakana}]+)|(?P<word>[\p{L}\p{M}\p{N}_]+)"
@@ -36,6 +45,15 @@ class Statistics:
 
     entries: int
     mean_length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An entry by its number, its score, the terms found in it."""
+
+    entry: int
+    score: float
+    found: frozenset[str]
 
 
 def terms(text: str) -> list[str]:
@@ -108,6 +126,44 @@ def weigh(weight: int, length: int, statistics: Statistics) -> float:
     """The part of BM25 that an entry's weight and length make."""
     norm = 1 - B + B * length / max(statistics.mean_length, 1.0)
     return weight * (K1 + 1) / (weight + K1 * norm)
+
+
+class Ranking:
+    """Scores the entries that hold a query's terms, as a store hands in their postings.
+
+    Rare terms find the candidates; the ``common`` ones, of which reading all would take long, only
+    add to the scores of those.
+    """
+
+    def __init__(self, frequencies: Mapping[str, int], statistics: Statistics) -> None:
+        self._frequencies = frequencies
+        self._statistics = statistics
+        self._scores: dict[int, float] = defaultdict(float)
+        self._found: dict[int, set[str]] = defaultdict(set)
+        ordered = sorted(frequencies, key=frequencies.__getitem__)
+        reads = list(accumulate(frequencies[term] for term in ordered))
+        rare = max(1, sum(read <= READ_AT_MOST for read in reads))
+        self.rare, self.common = ordered[:rare], ordered[rare:]
+
+    def add(self, term: str, entry: int, weight: int, length: int) -> None:
+        """One posting: ``entry`` holds ``term`` with a weight, among ``length`` terms in all."""
+        value = rarity(self._frequencies[term], self._statistics.entries)
+        self._scores[entry] += value * weigh(weight, length, self._statistics)
+        self._found[entry].add(term)
+
+    def candidates(self) -> list[int]:
+        """The best entries so far."""
+        return heapq.nlargest(CANDIDATES, self._scores, key=self._scores.__getitem__)
+
+    def best(self) -> list[Scored]:
+        """Entries best first, the newer of equals; what is far below the best is not found."""
+        ranked = sorted(self.candidates(), key=lambda entry: (-self._scores[entry], -entry))
+        least = LEAST_SHARE * self._scores[ranked[0]] if ranked else 0.0
+        return [
+            Scored(entry, self._scores[entry], frozenset(self._found[entry]))
+            for entry in ranked
+            if self._scores[entry] >= least
+        ]
 
 
 def matched_words(query: str, found: Mapping[str, object] | Iterable[str]) -> tuple[str, ...]:

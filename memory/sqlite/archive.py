@@ -178,11 +178,11 @@ class SQLiteArchive:
             shown = best[skip : skip + limit]
             return [
                 Found(
-                    entry=_by_number(connection, owner, number, content=False),
-                    score=round(score, 4),
-                    matched=matched_words(query, hits),
+                    entry=_by_number(connection, owner, one.entry, content=False),
+                    score=round(one.score, 4),
+                    matched=matched_words(query, one.found),
                 )
-                for number, score, hits in shown
+                for one in shown
             ], len(best) > skip + limit
 
         found, more = await self._database.read(work)
@@ -193,7 +193,7 @@ class SQLiteArchive:
 
         def work(connection: sqlite3.Connection) -> list[Near]:
             best = best_entries(connection, owner, list(dict.fromkeys(said))[: NEAR_TERMS * 4])
-            numbers = [number for number, _, _ in best[:NEAR_CANDIDATES]]
+            numbers = [one.entry for one in best[:NEAR_CANDIDATES]]
             known = connection.execute(
                 "SELECT number FROM entries WHERE owner = ? AND fingerprint = ?", (owner, same)
             ).fetchone()

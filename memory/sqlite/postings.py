@@ -1,23 +1,12 @@
 """The index of search terms in SQLite: which entry of which owner holds a term, how much."""
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Sequence
 
 import orjson
 
-from memory.lexical import Statistics, entry_terms, rarity, weigh
+from memory.lexical import Ranking, Scored, Statistics, entry_terms
 from memory.records import Entry
-
-READ_AT_MOST = 20_000
-"""How many postings of rare terms a search reads to find its candidates."""
-
-CANDIDATES = 1_000
-LEAST_SHARE = 0.12
-"""Of the best entry's score, below which an entry does not count as found."""
-
-Scored = tuple[int, float, set[str]]
-"""An entry's number, its score, the terms found in it."""
 
 
 def add_postings(connection: sqlite3.Connection, entry: Entry, number: int) -> None:
@@ -67,28 +56,17 @@ def best_entries(
     *,
     category: str | None = None,
 ) -> list[Scored]:
-    """The owner's entries that hold wanted terms, best first.
-
-    Rare terms find the candidates; terms so common that reading them all would take long only add
-    to the scores of those.
-    """
-    statistics = _statistics(connection, owner)
+    """The owner's entries, of a category if one is named, that hold wanted terms, best first."""
     frequencies = _frequencies(connection, owner, wanted)
-    scores: dict[int, float] = defaultdict(float)
-    hits: dict[int, set[str]] = defaultdict(set)
-    read = 0
-    for term in sorted(frequencies, key=frequencies.__getitem__):
-        common = read + frequencies[term] > READ_AT_MOST and bool(scores)
-        only = sorted(scores, key=scores.__getitem__)[-CANDIDATES:] if common else None
-        value = rarity(frequencies[term], statistics.entries)
-        for entry, weight, length in _postings(connection, owner, term, only):
-            scores[entry] += value * weigh(weight, length, statistics)
-            hits[entry].add(term)
-            read += 1
-    kept = _within(connection, owner, category, scores)
-    ranked = sorted(kept, key=lambda entry: (-scores[entry], -entry))[:CANDIDATES]
-    least = LEAST_SHARE * scores[ranked[0]] if ranked else 0.0
-    return [(one, scores[one], hits[one]) for one in ranked if scores[one] >= least]
+    ranking = Ranking(frequencies, _statistics(connection, owner))
+    for term in ranking.rare:
+        for row in _postings(connection, owner, term, category=category):
+            ranking.add(term, *row)
+    candidates = orjson.dumps(ranking.candidates()).decode() if ranking.common else ""
+    for term in ranking.common:
+        for row in _postings(connection, owner, term, only=candidates):
+            ranking.add(term, *row)
+    return ranking.best()
 
 
 def _statistics(connection: sqlite3.Connection, owner: str) -> Statistics:
@@ -112,28 +90,22 @@ def _frequencies(
 
 
 def _postings(
-    connection: sqlite3.Connection, owner: str, term: str, only: Sequence[int] | None
-) -> list[sqlite3.Row]:
-    if only is None:
-        return connection.execute(
-            "SELECT entry, weight, length FROM postings WHERE owner = ? AND term = ? LIMIT ?",
-            (owner, term, READ_AT_MOST),
-        ).fetchall()
+    connection: sqlite3.Connection,
+    owner: str,
+    term: str,
+    *,
+    category: str | None = None,
+    only: str | None = None,
+) -> sqlite3.Cursor:
+    """Entry, weight and length of a term's postings; ``only`` is a JSON list of entries."""
+    where, values = "owner = ? AND term = ?", [owner, term]
+    if category is not None:
+        where += " AND entry IN (SELECT number FROM entries WHERE owner = ? AND category = ?)"
+        values += [owner, category]
+    if only is not None:
+        where += " AND entry IN (SELECT value FROM json_each(?))"
+        values.append(only)
     return connection.execute(
-        "SELECT entry, weight, length FROM postings WHERE owner = ? AND term = ?"
-        " AND entry IN (SELECT value FROM json_each(?))",
-        (owner, term, orjson.dumps(list(only)).decode()),
-    ).fetchall()
-
-
-def _within(
-    connection: sqlite3.Connection, owner: str, category: str | None, found: dict[int, float]
-) -> list[int]:
-    if category is None:
-        return list(found)
-    rows = connection.execute(
-        "SELECT number FROM entries WHERE owner = ? AND category = ?"
-        " AND number IN (SELECT value FROM json_each(?))",
-        (owner, category, orjson.dumps(list(found)).decode()),
+        f"SELECT entry, weight, length FROM postings WHERE {where}",  # noqa: S608 - fixed texts
+        values,
     )
-    return [row["number"] for row in rows]
