@@ -16,6 +16,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from memory.archive_rules import check_content
 from memory.errors import Conflict, Invalid
 from memory.protocols import Archive
 from memory.records import Near, Source
@@ -111,6 +112,7 @@ class Archivist:
         fresh: Update = {"problem": None, "outcome": None, "id": None, "duplicates": []}
         if noise := find_noise(content):
             return fresh | {"reason": reason(noise, content), "outcome": "not_summarizable"}
+        check_content(content)
         near = await self._archive.near(user_of(runtime.context), content)
         return fresh | {"duplicates": duplicates_of(near)}
 

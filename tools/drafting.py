@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, Field
 
+from memory.archive_rules import check_content
 from memory.errors import Invalid
 from memory.protocols import Archive
 from memory.records import Near
@@ -123,9 +124,13 @@ class Drafter:
         return _chosen(answer, names, content)
 
     async def draft(self, owner: str, content: str, category: str | None = None) -> Draft:
-        """Label, category and duplicates; with a ``category`` given, that one."""
+        """Label, category and duplicates; with a ``category`` given, that one.
+
+        Raises Invalid or TooLarge for what no archive would take.
+        """
         if noise := find_noise(content):
             return Draft(label=None, reason=reason(noise, content))
+        check_content(content)
         nearest = await self._archive.near(owner, content)
         label, (name, existing) = await asyncio.gather(
             self.label(content), self.place(owner, content, category, nearest=nearest)

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
+from memory.archive_rules import check_content
 from memory.errors import Conflict, Stale
 from memory.protocols import Archive
 from memory.records import Entry, Near, Source
@@ -40,6 +41,7 @@ class Saver:
         """Save ``content``: into an entry that it repeats or extends, or else as a new one."""
         if not content.strip():
             raise ToolFailed("The content is empty. Give the text that is to be saved, in full.")
+        check_content(content)
         for _ in range(ATTEMPTS):
             # Another save may come between looking and writing: then look again.
             try:

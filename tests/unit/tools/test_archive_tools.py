@@ -171,6 +171,19 @@ async def test_there_is_nothing_to_save_in_nothing(box: Box) -> None:
         await box("archive_save", content=" \n ")
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("half \ud800 a pair", "no text"),
+        ("a NUL\0 within", "no text"),
+        ("큰 글 " * 200_000, "too large"),
+    ],
+)
+async def test_what_no_archive_takes_is_told(box: Box, content: str, words: str) -> None:
+    with pytest.raises(ToolFailed, match=words):
+        await box("archive_save", content=content)
+
+
 async def test_saving_the_same_twenty_ways_leaves_one_entry_and_tells_which(box: Box) -> None:
     first = (await box("archive_save", content=KO))["saved"]
     bare = KO.rstrip(".")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from memory.errors import Invalid
+from memory.errors import Invalid, TooLarge
 from memory.protocols import Archive
 from memory.text import grapheme_count
 from tests.unit.tools.structured_model import StructuredModel
@@ -184,6 +184,14 @@ async def test_a_draft_shows_what_is_there_already(archive: Archive) -> None:
     model = StructuredModel(LabelDraft=label("Password rotation"))
     draft = await Drafter(model, archive).draft("me", EN.lower())
     assert [(near.entry.label, near.exact) for near in draft.duplicates] == [("a label", True)]
+
+
+async def test_a_draft_of_what_no_archive_takes_is_refused(archive: Archive) -> None:
+    drafter = Drafter(StructuredModel(), archive)
+    with pytest.raises(Invalid):
+        await drafter.draft("me", "half of \ud800 a pair")
+    with pytest.raises(TooLarge):
+        await drafter.draft("me", " ".join(f"항목 {n}" for n in range(100_000)))
 
 
 async def test_a_draft_of_noise_holds_nothing(archive: Archive) -> None:
