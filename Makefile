@@ -10,7 +10,7 @@ BENCHMARKS := .venv/.benchmarks
 PYTEST_FLAGS := $(if $(CI),-p tests.no_skips)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports pytest format bench browser clean
+.PHONY: help run test check lint types imports pytest format bench system clean
 
 help: ## List the commands.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ help: ## List the commands.
 run: $(RUNTIME) ## Start the server; options of `tomato serve` go into ARGS.
 	@$(BIN)/tomato serve $(ARGS)
 
-test: browser check ## Install what the tests need, then pass `make check`.
+test: system check ## Install what the tests need, then pass `make check`.
 
 check: lint types imports pytest ## Lint, types, import contracts, all tests.
 
@@ -44,15 +44,19 @@ bench: $(BENCHMARKS) ## Run every benchmark in tests/benchmarks.
 		$(BIN)/python -m tests.benchmarks.$$(basename $$file .py) || exit 1; \
 	done
 
-browser:
-	@command -v chromium >/dev/null && exit; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -q && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium; \
-	else \
-		echo "The browser tests need Chromium: install it (sudo apt-get install chromium)." >&2; \
+# Chromium opens the pages; the MongoDB server that the tests start needs libcurl.
+system:
+	@missing=; \
+	command -v chromium >/dev/null || missing="chromium"; \
+	python3 -c 'import ctypes; ctypes.CDLL("libcurl.so.4")' 2>/dev/null || \
+		missing="$$missing libcurl4"; \
+	if [ -z "$$missing" ]; then exit; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "The tests need these packages: $$missing (sudo apt-get install $$missing)." >&2; \
 		exit 1; \
-	fi
+	fi; \
+	apt-get update -q && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing
 
 clean: ## Remove what was installed and cached here; data/ stays.
 	rm -rf .uv .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/output
