@@ -5,13 +5,22 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from memory.errors import Invalid, TooLarge
-from memory.records import Category, Entry
+from memory.keys import new_id
+from memory.records import Category, Entry, Source
 from memory.text import LABEL_LIMIT, grapheme_count, normalize
+from memory.times import now
 from memory.tokens import estimate_tokens
 
 CATEGORY_LIMIT = 40
 CONTENT_BYTES = 1_000_000
 QUERY_CHARACTERS = 1_000
+
+NEAR_TERMS = 192
+NEAR_CANDIDATES = 20
+LEAST_OVERLAP = 0.3
+"""How many of a content's terms are looked for, how many entries compared, what counts as near."""
+
+DIGEST_CATEGORIES, DIGEST_LABELS = 20, 20
 
 
 def check_label(label: str) -> str:
@@ -31,6 +40,31 @@ def check_content(content: str) -> str:
     if len(content.encode()) > CONTENT_BYTES:
         raise TooLarge(f"A content has at most {CONTENT_BYTES:,} bytes.")
     return content
+
+
+def check_query(query: str) -> str:
+    """A query as it is searched for; Invalid ``q``, as the API names it."""
+    if len(query) > QUERY_CHARACTERS:
+        raise Invalid.field("q", f"it has more than {QUERY_CHARACTERS:,} characters")
+    return query
+
+
+def new_entry(
+    owner: str, *, label: str, category: str, content: str, source: Source | None
+) -> Entry:
+    """An entry of what is to be kept, checked, with an id of its own."""
+    moment = now()
+    return Entry(
+        id=new_id("entry"),
+        owner=owner,
+        label=check_label(label),
+        category=check_category(category),
+        content=check_content(content),
+        size=len(content.encode()),
+        source=source,
+        created_at=moment,
+        updated_at=moment,
+    )
 
 
 def _one_line(field: str, text: str, limit: int) -> str:

@@ -26,6 +26,19 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "rooms": [
         IndexModel([("owner", ASCENDING), ("updated_at", DESCENDING), ("_id", DESCENDING)]),
     ],
+    "entries": [
+        IndexModel([("owner", ASCENDING), ("fingerprint", ASCENDING)], unique=True),
+        IndexModel([("owner", ASCENDING), ("created_at", DESCENDING), ("number", DESCENDING)]),
+        IndexModel(
+            [
+                ("owner", ASCENDING),
+                ("category", ASCENDING),
+                ("created_at", DESCENDING),
+                ("number", DESCENDING),
+            ]
+        ),
+        IndexModel([("owner", ASCENDING), ("number", ASCENDING)]),
+    ],
     "runs": [
         IndexModel([("room", ASCENDING)]),
         IndexModel([("status", ASCENDING)], partialFilterExpression={"status": "running"}),

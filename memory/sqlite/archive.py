@@ -6,26 +6,26 @@ from dataclasses import replace
 from typing import Any
 
 from memory.archive_rules import (
-    QUERY_CHARACTERS,
+    DIGEST_CATEGORIES,
+    DIGEST_LABELS,
+    LEAST_OVERLAP,
+    NEAR_CANDIDATES,
+    NEAR_TERMS,
     check_category,
     check_content,
     check_label,
+    check_query,
     digest_text,
     fingerprint,
+    new_entry,
 )
 from memory.cursors import decode_cursor, encode_cursor
-from memory.errors import Conflict, Invalid, NotFound, Stale
-from memory.keys import new_id
+from memory.errors import Conflict, NotFound, Stale
 from memory.lexical import matched_words, overlap, query_words, terms
 from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.sqlite.database import Database
 from memory.sqlite.postings import add_postings, best_entries, remove_postings
 from memory.times import from_micros, now, to_micros
-
-NEAR_TERMS = 48
-NEAR_CANDIDATES = 20
-LEAST_OVERLAP = 0.3
-DIGEST_CATEGORIES, DIGEST_LABELS = 20, 20
 
 _WITHOUT_CONTENT = (
     "number, id, owner, category, label, '' AS content, size, source_room, source_key,"
@@ -42,18 +42,7 @@ class SQLiteArchive:
     async def save(
         self, owner: str, *, label: str, category: str, content: str, source: Source | None = None
     ) -> Entry:
-        moment = now()
-        entry = Entry(
-            id=new_id("entry"),
-            owner=owner,
-            label=check_label(label),
-            category=check_category(category),
-            content=check_content(content),
-            size=len(content.encode()),
-            source=source,
-            created_at=moment,
-            updated_at=moment,
-        )
+        entry = new_entry(owner, label=label, category=category, content=content, source=source)
 
         def work(connection: sqlite3.Connection) -> Entry:
             _refuse_duplicate(connection, owner, content, but=None)
@@ -71,8 +60,8 @@ class SQLiteArchive:
                     entry.size,
                     source.room_id if source else None,
                     source.key if source else None,
-                    to_micros(moment),
-                    to_micros(moment),
+                    to_micros(entry.created_at),
+                    to_micros(entry.updated_at),
                 ),
             ).lastrowid
             add_postings(connection, entry, int(number or 0))
@@ -168,8 +157,7 @@ class SQLiteArchive:
         limit: int,
         cursor: str | None = None,
     ) -> Page[Found]:
-        if len(query) > QUERY_CHARACTERS:
-            raise Invalid.field("q", f"it has more than {QUERY_CHARACTERS:,} characters")
+        check_query(query)
         skip = int(decode_cursor(cursor, int)[0]) if cursor is not None else 0
         wanted = list(dict.fromkeys(term for _, made in query_words(query) for term in made))
 
@@ -192,7 +180,7 @@ class SQLiteArchive:
         said, same = terms(content), fingerprint(content)
 
         def work(connection: sqlite3.Connection) -> list[Near]:
-            best = best_entries(connection, owner, list(dict.fromkeys(said))[: NEAR_TERMS * 4])
+            best = best_entries(connection, owner, list(dict.fromkeys(said))[:NEAR_TERMS])
             numbers = [one.entry for one in best[:NEAR_CANDIDATES]]
             known = connection.execute(
                 "SELECT number FROM entries WHERE owner = ? AND fingerprint = ?", (owner, same)

@@ -1,0 +1,135 @@
+"""The index of search terms in MongoDB: which entry of which owner holds a term, how much."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from pymongo import DeleteOne, InsertOne, ReturnDocument, UpdateOne
+
+from memory.lexical import Ranking, Scored, Statistics, entry_terms
+from memory.mongo.database import Document, MongoDatabase, Session
+from memory.records import Entry
+
+Posting = tuple[int, int, int]
+"""An entry's number, the term's weight in it, the entry's length in terms."""
+
+
+async def next_number(database: MongoDatabase, session: Session) -> int:
+    """A number for a new entry; postings name entries by it, since it is short."""
+    counter = await database["counters"].find_one_and_update(
+        {"_id": "entries"},
+        {"$inc": {"last": 1}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    return int((counter or {"last": 0})["last"])
+
+
+async def add_postings(
+    database: MongoDatabase, entry: Entry, number: int, session: Session
+) -> None:
+    """Index an entry under its number."""
+    weights = entry_terms(entry.label, entry.category, entry.content)
+    length, owner = weights.total(), entry.owner
+    if weights:
+        await database["postings"].bulk_write(
+            [
+                InsertOne({"_id": {"o": owner, "t": term, "e": number}, "w": weight, "l": length})
+                for term, weight in weights.items()
+            ],
+            ordered=False,
+            session=session,
+        )
+    await _count(database, owner, weights, 1, length, session)
+
+
+async def remove_postings(
+    database: MongoDatabase, entry: Entry, number: int, session: Session
+) -> None:
+    """Take an entry out of the index; a term that nothing holds any more is gone too."""
+    weights = entry_terms(entry.label, entry.category, entry.content)
+    owner = entry.owner
+    if weights:
+        await database["postings"].bulk_write(
+            [DeleteOne({"_id": {"o": owner, "t": term, "e": number}}) for term in weights],
+            ordered=False,
+            session=session,
+        )
+    await _count(database, owner, weights, -1, weights.total(), session)
+    gone = {"_id": {"$in": [{"o": owner, "t": term} for term in weights]}, "n": {"$lte": 0}}
+    await database["terms"].delete_many(gone, session=session)
+
+
+async def _count(
+    database: MongoDatabase,
+    owner: str,
+    weights: Sequence[str] | Document,
+    sign: int,
+    length: int,
+    session: Session,
+) -> None:
+    if weights:
+        await database["terms"].bulk_write(
+            [
+                UpdateOne({"_id": {"o": owner, "t": term}}, {"$inc": {"n": sign}}, upsert=True)
+                for term in weights
+            ],
+            ordered=False,
+            session=session,
+        )
+    await database["archives"].update_one(
+        {"_id": owner},
+        {"$inc": {"entries": sign, "length": sign * length}},
+        upsert=True,
+        session=session,
+    )
+
+
+async def best_entries(
+    database: MongoDatabase, owner: str, wanted: Sequence[str], *, category: str | None = None
+) -> list[Scored]:
+    """The owner's entries, of a category if one is named, that hold wanted terms, best first."""
+    ranking = Ranking(
+        await _frequencies(database, owner, wanted), await _statistics(database, owner)
+    )
+    only = None if category is None else await _within(database, owner, category)
+    for term in ranking.rare:
+        async for posting in _postings(database, owner, term, only):
+            ranking.add(term, *posting)
+    candidates = ranking.candidates() if ranking.common else None
+    for term in ranking.common:
+        async for posting in _postings(database, owner, term, candidates):
+            ranking.add(term, *posting)
+    return ranking.best()
+
+
+async def _statistics(database: MongoDatabase, owner: str) -> Statistics:
+    held = await database["archives"].find_one({"_id": owner})
+    if held is None or held["entries"] <= 0:
+        return Statistics(0, 0.0)
+    return Statistics(held["entries"], held["length"] / held["entries"])
+
+
+async def _frequencies(
+    database: MongoDatabase, owner: str, wanted: Sequence[str]
+) -> dict[str, int]:
+    ids = [{"o": owner, "t": term} for term in wanted]
+    found = database["terms"].find({"_id": {"$in": ids}})
+    return {document["_id"]["t"]: document["n"] async for document in found}
+
+
+async def _within(database: MongoDatabase, owner: str, category: str) -> list[int]:
+    found = database["entries"].find({"owner": owner, "category": category}, {"number": 1})
+    return [document["number"] async for document in found]
+
+
+async def _postings(
+    database: MongoDatabase, owner: str, term: str, only: Sequence[int] | None
+) -> AsyncIterator[Posting]:
+    where: Document
+    if only is None:
+        low, high = {"o": owner, "t": term, "e": 0}, {"o": owner, "t": term, "e": 2**62}
+        where = {"_id": {"$gte": low, "$lte": high}}
+    else:
+        where = {"_id": {"$in": [{"o": owner, "t": term, "e": entry} for entry in only]}}
+    async for document in database["postings"].find(where):
+        yield document["_id"]["e"], document["w"], document["l"]
