@@ -8,6 +8,8 @@ from memory.records import Entry
 from memory.text import sentences
 
 ANSWER_CHARACTERS = 4_000
+LIST_CHARACTERS = 2_600
+CATEGORY_CHARACTERS = 1_200
 SNIPPET_CHARACTERS = 280
 
 _SCANNED = 100_000
@@ -23,16 +25,15 @@ def card(entry: Entry) -> dict[str, object]:
     return {"id": entry.id, "label": entry.label, "category": entry.category}
 
 
-def fitting_list(key: str, items: Sequence[object], rest: Mapping[str, object]) -> str:
-    """``{key: items, **rest}`` with as many items as fit; ``more`` tells of those left out."""
-    for count in range(len(items), 0, -1):
-        data = {key: items[:count], **rest}
-        if count < len(items):
-            data["more"] = True
-        text = answer(data)
-        if len(text) <= ANSWER_CHARACTERS:
-            return text
-    return answer({key: [], **rest})
+def fitting(items: Sequence[Mapping[str, object]], characters: int) -> list[Mapping[str, object]]:
+    """As many of the first items as fit into so many characters of JSON."""
+    kept, spent = [], 0
+    for item in items:
+        spent += len(answer(item)) + 1
+        if spent > characters:
+            break
+        kept.append(item)
+    return kept
 
 
 def whole_entry(entry: Entry) -> str:

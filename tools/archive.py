@@ -8,7 +8,15 @@ from langchain_core.tools import InjectedToolArg
 
 from memory.protocols import Archive
 from memory.records import Found
-from tools.answers import answer, card, fitting_list, snippet, whole_entry
+from tools.answers import (
+    CATEGORY_CHARACTERS,
+    LIST_CHARACTERS,
+    answer,
+    card,
+    fitting,
+    snippet,
+    whole_entry,
+)
 from tools.caller import Caller
 from tools.drafting import Drafter
 from tools.errors import ToolFailed
@@ -45,7 +53,7 @@ class ArchiveTools:
             place = await self._known_category(caller, category)
             page = await self._archive.search(caller.user, query, category=place, limit=limit)
             items = [await self._hit(caller, found) for found in page.items]
-        return fitting_list("found", items, {})
+        return answer({"found": fitting(items, LIST_CHARACTERS + CATEGORY_CHARACTERS)})
 
     async def read(self, caller: Asker, id: str) -> str:
         with told_to_model():
@@ -59,8 +67,10 @@ class ArchiveTools:
             page = await self._archive.page(caller.user, category=place, limit=limit)
             categories = await self._archive.categories(caller.user)
         counts = [{"name": one.name, "count": one.count} for one in categories]
-        rest = {"categories": counts[:CATEGORIES_LISTED], "more": page.next_cursor is not None}
-        return fitting_list("entries", [card(entry) for entry in page.items], rest)
+        entries = fitting([card(entry) for entry in page.items], LIST_CHARACTERS)
+        more = page.next_cursor is not None or len(entries) < len(page.items)
+        shown = fitting(counts, CATEGORY_CHARACTERS)
+        return answer({"categories": shown, "entries": entries, "more": more})
 
     async def update(
         self,
