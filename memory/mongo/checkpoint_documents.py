@@ -157,7 +157,12 @@ def base_of(document: Document | None, paged: Mapping[int, bytes]) -> Base:
 
 
 def put_change(
-    base: Base, drafted: Draft, *, alone: bool, items: Mapping[int, bytes] | None
+    base: Base,
+    drafted: Draft,
+    *,
+    alone: bool,
+    items: Mapping[int, bytes] | None,
+    page_bytes: int,
 ) -> Change | None:
     """The update that stores a checkpoint; None if it needs the ``items`` of the document."""
     placed = settle(drafted, base.pool)
@@ -165,10 +170,10 @@ def put_change(
     dropped = frozenset(base.pool.known.values()) - used if alone else frozenset[int]()
     sizes = {number: size for number, size in base.sizes.items() if number not in dropped}
     sizes |= {number: len(item) for number, item in placed.new.items()}
-    full = sum(sizes.values()) > PAGE_BYTES
+    full = sum(sizes.values()) > page_bytes
     if full and items is None:
         return None
-    new_pages = _pages({**(items or {}), **placed.new}, sizes) if full else {}
+    new_pages = _pages({**(items or {}), **placed.new}, sizes, page_bytes) if full else {}
     moved = {number for page in new_pages.values() for number in page}
     after = replace(
         base,
@@ -208,15 +213,18 @@ def collected(base: Base, head: Head | None, heads: Iterable[Head], gone: Iterab
 
 
 def heads_pipeline(query: Query, history: str) -> list[Document]:
-    """All heads that answer a query, newest first, of the places and of the history."""
+    """All heads that answer a query, newest first; of two of one id the place's own first."""
     fields = {"_id": 0, "t": "$_id.t", "n": "$_id.n", "p": 1, "g": 1, "d": 1, "b": 1}
-    older = [*_matching(query, "n"), {"$project": {**fields, "c": "$_id.c"}}]
+    older = [
+        *_matching(query, older=True),
+        {"$project": {**fields, "c": "$_id.c", "own": {"$literal": 0}}},
+    ]
     return [
-        *_matching(query, None),
-        {"$project": {**fields, "c": 1}},
+        *_matching(query, older=False),
+        {"$project": {**fields, "c": 1, "own": {"$literal": 1}}},
         {"$unionWith": {"coll": history, "pipeline": older}},
         {"$match": _ids(query)},
-        {"$sort": {"c": -1, "t": -1, "n": -1}},
+        {"$sort": {"c": -1, "t": -1, "n": -1, "own": -1}},
     ]
 
 
@@ -228,11 +236,11 @@ def _head(document: Document, checkpoint_id: str) -> Head:
     return Head(checkpoint_id, document.get("p"), document.get("g"), document["d"], document["b"])
 
 
-def _matching(query: Query, namespaced: str | None) -> list[Document]:
+def _matching(query: Query, *, older: bool) -> list[Document]:
     match: Document = {"b": {"$exists": True}}
     if query.thread is not None and query.namespace is not None:
         place = Place(query.thread, query.namespace)
-        match["_id"] = within(*place) if namespaced else place_id(place)
+        match["_id"] = within(*place) if older else place_id(place)
     elif query.thread is not None:
         match["_id"] = within(query.thread)
     return [{"$match": match}]
@@ -263,7 +271,9 @@ def _head_update(after: Base, replaced: Head | None) -> Document:
     return {"$set": fields, "$unset": unset}
 
 
-def _pages(items: Mapping[int, bytes], sizes: Mapping[int, int]) -> dict[Page, dict[int, bytes]]:
+def _pages(
+    items: Mapping[int, bytes], sizes: Mapping[int, int], page_bytes: int
+) -> dict[Page, dict[int, bytes]]:
     """The oldest items as pages, until what is left fills half of the place's document."""
     pages: dict[Page, dict[int, bytes]] = {}
     left, filled = sum(sizes.values()), 0
@@ -271,10 +281,10 @@ def _pages(items: Mapping[int, bytes], sizes: Mapping[int, int]) -> dict[Page, d
     for number in sorted(sizes):
         current[number] = items[number]
         filled, left = filled + sizes[number], left - sizes[number]
-        if filled >= PAGE_BYTES or left <= PAGE_BYTES // 2:
+        if filled >= page_bytes or left <= page_bytes // 2:
             pages[Page(secrets.token_bytes(8), min(current), max(current))] = current
             current, filled = {}, 0
-        if left <= PAGE_BYTES // 2:
+        if left <= page_bytes // 2:
             break
     return pages
 

@@ -27,6 +27,7 @@ from memory.checkpoints import (
 )
 from memory.errors import Unavailable
 from memory.mongo.checkpoint_documents import (
+    PAGE_BYTES,
     Base,
     Change,
     Document,
@@ -59,9 +60,15 @@ class MongoSaver(Saver):
     """A saver on one database of MongoDB."""
 
     def __init__(
-        self, database: AsyncDatabase[Document], *, keep: Keep = "all", types: Iterable[type] = ()
+        self,
+        database: AsyncDatabase[Document],
+        *,
+        keep: Keep = "all",
+        types: Iterable[type] = (),
+        page_bytes: int = PAGE_BYTES,
     ) -> None:
         super().__init__(keep=keep, types=types)
+        self._page_bytes = page_bytes
         self._places: AsyncCollection[Document] = database["checkpoints"]
         self._history: AsyncCollection[Document] = database["checkpoint_history"]
         self._pages: AsyncCollection[Document] = database["checkpoint_pages"]
@@ -185,7 +192,9 @@ class MongoSaver(Saver):
             for _ in range(ATTEMPTS):
                 if base is None:
                     base, items = await self._load(place)
-                change = put_change(base, drafted, alone=alone, items=items)
+                change = put_change(
+                    base, drafted, alone=alone, items=items, page_bytes=self._page_bytes
+                )
                 if change is not None:
                     await self._prepare_put(place, base, drafted.id, alone=alone)
                     if await self._apply(place, base, change):

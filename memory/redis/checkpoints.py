@@ -7,7 +7,7 @@ A turn costs one script that reads and one that writes. The keys and scripts are
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote, unquote
 
 import ormsgpack
@@ -57,7 +57,7 @@ class RedisSaver(Saver):
     ) -> None:
         super().__init__(keep=keep, types=types)
         # The driver's types leave open whether answers are bytes; here they always are.
-        self._client: Any = client
+        self._client = cast("Any", client)
         if self._client.get_encoder().decode_responses:
             raise ValueError("checkpoints are bytes: the client must not decode responses")
         self._prefix = prefix
