@@ -75,7 +75,7 @@ class Agent:
 
     async def recall(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
         """Begin a turn: a window that agrees with the history, the question, a fresh budget."""
-        context, asked = runtime.context, state["messages"][-1]
+        context, asked = _context(runtime), state["messages"][-1]
         window = await self._window(state["messages"][:-1], context)
         number = context.turn or 1 + (turn_of(str(window[-1].id)) if window else 0)
         question = HumanMessage(id=message_key(number, 0), content=str(asked.text))
@@ -110,12 +110,12 @@ class Agent:
 
     async def compose(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
         """Make the system prompt of the next call."""
-        return {"system": await self._prompt.compose(runtime.context.user, state.get("summary"))}
+        return {"system": await self._prompt.compose(_context(runtime).user, state.get("summary"))}
 
     async def call(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
         """Ask the model, with tools."""
         progress, write = state["progress"], runtime.stream_writer
-        bound = self._toolbox.bind(runtime.context.tools)
+        bound = self._toolbox.bind(_context(runtime).tools)
         prompt = [SystemMessage(state["system"]), *state["messages"]]
         reply, cut_by = await self._stream(bound, prompt, write, progress, until=progress.soft)
         message = reply.message(whole=cut_by is None)
@@ -133,7 +133,7 @@ class Agent:
 
     async def use_tools(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
         """Give every call of the last message its result: run it, repeat one, or refuse."""
-        progress, write, context = state["progress"], runtime.stream_writer, runtime.context
+        progress, write, context = state["progress"], runtime.stream_writer, _context(runtime)
         calls = _calls(state)
         for call in calls:
             write(ToolStart(str(call["id"]), call["name"], call["args"]))
@@ -212,6 +212,12 @@ class Agent:
         except TimeoutError:
             return reply, "time"
         return reply, None
+
+
+def _context(runtime: Runtime[ChatContext]) -> ChatContext:
+    """The run's context; Studio may give none."""
+    given: ChatContext | None = runtime.context
+    return given or ChatContext()
 
 
 def _stop(progress: Progress, reason: Reason, state: ChatState, write: Write) -> Progress:

@@ -109,7 +109,7 @@ class Turns:
     async def _free(self, run: Run, busy: Conflict) -> bool:
         """Close the room's open turn if nobody works on it any more."""
         stale = await self._records.get(run.owner, str(busy.details["run_id"]))
-        if await self._runs.alive(stale.id):
+        if await self._runs.alive(stale):
             return False
         return await self._history.abandon(stale)
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from memory.events import DONE, ERROR, MESSAGE, done_data, error_data, message_data
 from memory.protocols import RunRecords
 from memory.records import Event, Run, Status
+from memory.times import now
 
 KEPT_SECONDS = 3600.0
 """How long the events of an ended run are kept."""
@@ -42,8 +43,8 @@ class Runs(Protocol):
         """
         ...
 
-    async def alive(self, run_id: str) -> bool:
-        """Whether anybody still works on a run."""
+    async def alive(self, run: Run) -> bool:
+        """Whether anybody may still work on a run."""
         ...
 
     async def forget(self, room_id: str) -> None:
@@ -76,10 +77,15 @@ class _Live:
 
 
 class LocalRuns:
-    """The Runs protocol inside one process."""
+    """The Runs protocol inside one process.
 
-    def __init__(self, records: RunRecords) -> None:
+    ``elsewhere_seconds`` is how long a run of another process may be at work: none where there is
+    no other.
+    """
+
+    def __init__(self, records: RunRecords, *, elsewhere_seconds: float = 0.0) -> None:
         self._records = records
+        self._elsewhere_seconds = elsewhere_seconds
         self._live: dict[str, _Live] = {}
 
     async def start(self, run: Run, work: Work) -> None:
@@ -107,9 +113,11 @@ class LocalRuns:
             if sent >= len(live.events):
                 await grown.wait()
 
-    async def alive(self, run_id: str) -> bool:
-        live = self._live.get(run_id)
-        return live is not None and live.ended_at is None
+    async def alive(self, run: Run) -> bool:
+        live = self._live.get(run.id)
+        if live is not None:
+            return live.ended_at is None
+        return (now() - run.started_at).total_seconds() < self._elsewhere_seconds
 
     async def forget(self, room_id: str) -> None:
         for run_id, live in list(self._live.items()):

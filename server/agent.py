@@ -1,6 +1,9 @@
 """Builds the model, the tools and the graphs over open stores: the heavy half of the resources."""
 
+from typing import Any
+
 from langchain_core.language_models import BaseChatModel
+from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from graphs.archivist import build_archivist_graph
 from graphs.chat import build_chat_graph
@@ -14,19 +17,24 @@ from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
 from memory.runs import LocalRuns
 from server.models import ModelSpec, build_chat_model
-from server.resources import Graphs, Resources, Stores
+from server.resources import Graphs, Resources
 from server.settings import Settings
+from server.stores import Stores
 from tools.catalog import build_tools
 from tools.drafting import Drafter
 
 
 def build_agent(
-    settings: Settings, stores: Stores, model: BaseChatModel | None = None
+    settings: Settings,
+    stores: Stores,
+    checkpointer: BaseCheckpointSaver[Any],
+    model: BaseChatModel | None = None,
 ) -> Resources:
     """Everything that answers; it holds nothing open but the runs."""
     limits = turn_limits(settings)
-    checkpointer = stores.make_checkpointer()
-    runs = LocalRuns(stores.run_records)
+    # A run of another process has ended for sure once its time is over twice.
+    elsewhere = 2 * limits.seconds if stores.shared else 0.0
+    runs = LocalRuns(stores.run_records, elsewhere_seconds=elsewhere)
     model = model or build_chat_model(model_spec(settings))
     drafter = Drafter(model, stores.archive)
     tools = build_tools(stores.archive, drafter, forget=stores.forget)

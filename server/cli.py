@@ -98,7 +98,7 @@ def banner(settings: "Settings", port: int) -> str:
     lines = [
         f"Tomato {version('tomato')} · http://{host}:{port}"
         f" · model: {model}{' (no network)' if model == 'offline' else ''}"
-        f" · storage: SQLite {settings.database_path}"
+        f" · storage: {settings.storage}"
     ]
     if settings.local_user_on:
         lines.append(

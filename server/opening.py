@@ -8,8 +8,9 @@ from typing import Literal
 
 from memory.errors import Unavailable
 from server.data_folder import held
-from server.resources import GRACE_SECONDS, Resources, Stores, open_agent, open_stores
+from server.resources import GRACE_SECONDS, Resources, open_agent
 from server.settings import Settings
+from server.stores import Stores, open_stores
 
 log = logging.getLogger("tomato.server")
 
@@ -96,6 +97,11 @@ class Opening:
 
 
 async def _close_cut_turns(stores: Stores) -> None:
-    """Nobody works any more on what ran when the server before us was killed."""
+    """Nobody works any more on what ran when the server before us was killed.
+
+    Where others may be at work, a turn is closed by the next one in its room, once it is too old.
+    """
+    if stores.shared:
+        return
     for run in await stores.run_records.unfinished():
         await stores.history.abandon(run)

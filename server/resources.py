@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,12 +15,8 @@ from fastapi import Depends, Request
 
 from memory.protocols import Archive, History, Rooms, RunRecords
 from memory.runs import Runs
-from memory.sqlite.archive import SQLiteArchive
-from memory.sqlite.database import Database
-from memory.sqlite.history import SQLiteHistory
-from memory.sqlite.rooms import SQLiteRooms
-from memory.sqlite.run_records import SQLiteRunRecords
 from server.settings import Settings
+from server.stores import Stores, open_stores
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -40,21 +35,6 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 10.0
 """How long running turns may go on when the server stops."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    """What is remembered. ``forget`` wipes what was deleted from the disk.
-
-    ``make_checkpointer`` imports langgraph, so that it is for the heavy half.
-    """
-
-    rooms: Rooms
-    history: History
-    run_records: RunRecords
-    archive: Archive
-    forget: Callable[[], Awaitable[None]]
-    make_checkpointer: "Callable[[], BaseCheckpointSaver[Any]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,38 +83,13 @@ async def open_resources(
 
 
 @asynccontextmanager
-async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
-    """Open the data folder.
-
-    Raises memory.errors.Newer or Unavailable, and then nothing was changed.
-    """
-    database = await Database.open(settings.database_path)
-    try:
-        yield Stores(
-            rooms=SQLiteRooms(database),
-            history=SQLiteHistory(database),
-            run_records=SQLiteRunRecords(database),
-            archive=SQLiteArchive(database),
-            forget=database.forget,
-            make_checkpointer=partial(_sqlite_saver, database),
-        )
-    finally:
-        await database.close()
-
-
-def _sqlite_saver(database: Database) -> "BaseCheckpointSaver[Any]":
-    from memory.sqlite.checkpoints import SQLiteSaver
-
-    return SQLiteSaver(database, keep="latest")
-
-
-@asynccontextmanager
 async def open_agent(
     settings: Settings, stores: Stores, model: "BaseChatModel | None" = None
 ) -> AsyncIterator[Resources]:
     """Build the model, the tools and the graphs over open stores, and end the runs at last."""
     agent = await asyncio.to_thread(import_module, "server.agent")
-    resources: Resources = agent.build_agent(settings, stores, model)
+    checkpointer = await stores.make_checkpointer()
+    resources: Resources = agent.build_agent(settings, stores, checkpointer, model)
     try:
         yield resources
     finally:

@@ -27,8 +27,6 @@ DEFAULT_OPENAI_MODEL = "openai:gpt-5-mini"
 # What a later version will hold. Until then a setting for it stops the start: somebody who asks
 # for MongoDB must not find out months later that a file was used. Delete a line when it is built.
 NOT_BUILT = {
-    "MONGODB_URL": "storage in MongoDB",
-    "REDIS_URL": "Redis",
     "S3_ENDPOINT": "object storage",
     "S3_ACCESS_KEY": "object storage",
     "S3_SECRET_KEY": "object storage",
@@ -40,8 +38,6 @@ NOT_BUILT = {
     "TOMATO_RATE_LIMITS": "rate limits",
     "TOMATO_BACKUP_AT": "backups",
     "TOMATO_BACKUP_KEY": "backups",
-    "TOMATO_CHECKPOINTER=mongo": "the MongoDB checkpointer",
-    "TOMATO_CHECKPOINTER=redis": "the Redis checkpointer",
 }
 
 
@@ -98,7 +94,9 @@ class Settings(BaseModel):
         None, validation_alias="OPENAI_BASE_URL"
     )
 
-    checkpointer: Literal["sqlite", "mongo", "redis"] = "sqlite"
+    mongodb_url: SecretStr | None = Field(None, validation_alias="MONGODB_URL")
+    redis_url: SecretStr | None = Field(None, validation_alias="REDIS_URL")
+    checkpointer: Literal["sqlite", "mongo", "redis"] | None = None
     max_model_calls: int = Field(8, ge=2, le=1000)
     max_tool_calls: int = Field(16, ge=1, le=1000)
     turn_seconds: float = Field(120, gt=0, le=3600)
@@ -112,6 +110,10 @@ class Settings(BaseModel):
                 "TOMATO_SUMMARY_AFTER_TOKENS must not be above TOMATO_WINDOW_TOKENS: what is"
                 " neither summarized nor in the window would be lost to the model"
             )
+        if self.checkpointer == "mongo" and self.mongodb_url is None:
+            raise ValueError("TOMATO_CHECKPOINTER=mongo needs MONGODB_URL")
+        if self.checkpointer == "redis" and self.redis_url is None:
+            raise ValueError("TOMATO_CHECKPOINTER=redis needs REDIS_URL")
         if self.env == "prod" and self.local_user:
             raise ValueError(
                 "TOMATO_LOCAL_USER must be off when TOMATO_ENV is prod: anyone who reaches the"
@@ -123,6 +125,17 @@ class Settings(BaseModel):
     def local_user_on(self) -> bool:
         """Whether a request without a session is the local user; in dev unless switched off."""
         return self.env == "dev" if self.local_user is None else self.local_user
+
+    @property
+    def checkpointer_name(self) -> Literal["sqlite", "mongo", "redis"]:
+        """Where the state of rooms is kept: with the rest, unless set apart."""
+        return self.checkpointer or ("mongo" if self.mongodb_url else "sqlite")
+
+    @property
+    def storage(self) -> str:
+        """Where everything is kept, for people to read; never a password."""
+        durable = "MongoDB" if self.mongodb_url else f"SQLite {self.database_path}"
+        return f"{durable} with Redis" if self.redis_url else durable
 
     @property
     def model_name(self) -> str:

@@ -101,12 +101,12 @@ async def test_cancelling_lets_the_work_say_goodbye() -> None:
         return "stopped"
 
     await runs.start(RUN, work)
-    assert await runs.alive(RUN.id)
+    assert await runs.alive(RUN)
     await asyncio.gather(runs.cancel("me", RUN.id), runs.cancel("me", RUN.id))
     events = await collect(runs)
     assert heard == ["cancelled"]
     assert events[-1].data == {"run_id": RUN.id, "status": "stopped"}
-    assert not await runs.alive(RUN.id)
+    assert not await runs.alive(RUN)
 
 
 async def test_an_unknown_error_ends_in_error_and_done_without_its_text(

@@ -1,0 +1,31 @@
+"""A connection to Redis or Valkey as the stores use it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.asyncio import Redis
+
+from memory.errors import Invalid
+from memory.redis.faults import mapped_errors
+
+WAIT_SECONDS = 3.0
+
+
+@asynccontextmanager
+async def open_redis(url: str) -> AsyncIterator[Redis]:
+    """A client that hands out bytes.
+
+    Raises Invalid for a URL that is none, Unavailable if nothing answers.
+    """
+    try:
+        client = Redis.from_url(
+            url, socket_timeout=WAIT_SECONDS, socket_connect_timeout=WAIT_SECONDS
+        )
+    except ValueError as error:
+        raise Invalid.field("REDIS_URL", "it must be a redis:// or rediss:// URL") from error
+    try:
+        with mapped_errors():
+            await client.ping()
+        yield client
+    finally:
+        await client.aclose()

@@ -1,0 +1,150 @@
+"""Opens what is remembered where the settings say: the SQLite file, or MongoDB; Redis beside it.
+
+Drivers are loaded only for the servers that are asked for.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from memory.protocols import Archive, History, Rooms, RunRecords
+from memory.sqlite.archive import SQLiteArchive
+from memory.sqlite.database import Database
+from memory.sqlite.history import SQLiteHistory
+from memory.sqlite.rooms import SQLiteRooms
+from memory.sqlite.run_records import SQLiteRunRecords
+from server.settings import Settings
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from redis.asyncio import Redis
+
+    from memory.mongo.database import MongoDatabase
+
+HOT_FOR = timedelta(hours=24)
+"""How long after its last turn a room's state is served from Redis."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What is remembered. ``forget`` wipes what was deleted from the disk.
+
+    ``shared`` tells that other processes may work on the same data. ``make_checkpointer`` imports
+    langgraph, so that it is for the heavy half.
+    """
+
+    rooms: Rooms
+    history: History
+    run_records: RunRecords
+    archive: Archive
+    forget: Callable[[], Awaitable[None]]
+    shared: bool
+    make_checkpointer: "Callable[[], Awaitable[BaseCheckpointSaver[Any]]]"
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
+    """Open all that the settings name.
+
+    Raises memory.errors.Newer, Invalid or Unavailable, and then nothing was changed.
+    """
+    async with AsyncExitStack() as stack:
+        redis = await _redis(settings, stack)
+        if settings.mongodb_url is None:
+            yield await _on_sqlite(settings, stack, redis)
+        else:
+            yield await _on_mongo(settings, stack, redis)
+
+
+async def _redis(settings: Settings, stack: AsyncExitStack) -> "Redis | None":
+    if settings.redis_url is None:
+        return None
+    from memory.redis.connection import open_redis
+
+    return await stack.enter_async_context(open_redis(settings.redis_url.get_secret_value()))
+
+
+async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
+    database = await Database.open(settings.database_path)
+    stack.push_async_callback(database.close)
+    return database
+
+
+async def _on_sqlite(settings: Settings, stack: AsyncExitStack, redis: "Redis | None") -> Stores:
+    database = await _database(settings, stack)
+
+    async def make_checkpointer() -> "BaseCheckpointSaver[Any]":
+        return _with_redis(settings, _sqlite_saver(database), redis)
+
+    return Stores(
+        rooms=SQLiteRooms(database),
+        history=SQLiteHistory(database),
+        run_records=SQLiteRunRecords(database),
+        archive=SQLiteArchive(database),
+        forget=database.forget,
+        shared=False,
+        make_checkpointer=make_checkpointer,
+    )
+
+
+async def _on_mongo(settings: Settings, stack: AsyncExitStack, redis: "Redis | None") -> Stores:
+    from memory.mongo.archive import MongoArchive
+    from memory.mongo.database import MongoDatabase
+    from memory.mongo.history import MongoHistory
+    from memory.mongo.rooms import MongoRooms
+    from memory.mongo.run_records import MongoRunRecords
+
+    assert settings.mongodb_url is not None  # noqa: S101 - the caller has looked
+    url = settings.mongodb_url.get_secret_value()
+    database = await stack.enter_async_context(MongoDatabase.open(url))
+    file = await _database(settings, stack) if settings.checkpointer_name == "sqlite" else None
+
+    async def make_checkpointer() -> "BaseCheckpointSaver[Any]":
+        durable = _sqlite_saver(file) if file else await _mongo_saver(database)
+        return _with_redis(settings, durable, redis)
+
+    async def forget() -> None:
+        if file is not None:
+            await file.forget()
+
+    return Stores(
+        rooms=MongoRooms(database),
+        history=MongoHistory(database),
+        run_records=MongoRunRecords(database),
+        archive=MongoArchive(database),
+        forget=forget,
+        shared=True,
+        make_checkpointer=make_checkpointer,
+    )
+
+
+def _sqlite_saver(database: Database) -> "BaseCheckpointSaver[Any]":
+    from memory.sqlite.checkpoints import SQLiteSaver
+
+    return SQLiteSaver(database, keep="latest")
+
+
+async def _mongo_saver(database: "MongoDatabase") -> "BaseCheckpointSaver[Any]":
+    from memory.mongo.checkpoints import MongoSaver
+
+    saver = MongoSaver(database.database, keep="latest")
+    await saver.prepare()
+    return saver
+
+
+def _with_redis(
+    settings: Settings, durable: "BaseCheckpointSaver[Any]", redis: "Redis | None"
+) -> "BaseCheckpointSaver[Any]":
+    """Redis alone where the settings say so; else its copy before the durable one, if there is any.
+
+    Nothing is lost with it: a state that is missing is made anew from the history.
+    """
+    if redis is None:
+        return durable
+    from memory.hot_checkpoints import HotSaver
+    from memory.redis.checkpoints import RedisSaver
+
+    hot = RedisSaver(redis, keep="latest", ttl=HOT_FOR)
+    return hot if settings.checkpointer_name == "redis" else HotSaver(hot, durable)
