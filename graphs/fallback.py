@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
-from memory.text import language
 
 from graphs.calls import preview
 from graphs.limits import Reason, Stop, StopKind
 from graphs.repetition import REPEATED
+from memory.text import language
 
 MOST_RESULTS = 3
 
