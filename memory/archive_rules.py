@@ -3,8 +3,9 @@
 import hashlib
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from memory.errors import Invalid, TooLarge
+from memory.errors import Invalid, Stale, TooLarge
 from memory.keys import new_id
 from memory.records import Category, Entry, Source
 from memory.text import LABEL_LIMIT, grapheme_count, normalize
@@ -65,6 +66,28 @@ def new_entry(
         created_at=moment,
         updated_at=moment,
     )
+
+
+def changed_entry(
+    before: Entry, *, label: str | None, category: str | None, content: str | None
+) -> Entry:
+    """The next version of an entry, checked: what is None stays."""
+    kept = before.content if content is None else check_content(content)
+    return replace(
+        before,
+        label=before.label if label is None else check_label(label),
+        category=before.category if category is None else check_category(category),
+        content=kept,
+        size=len(kept.encode()),
+        updated_at=now(),
+        version=before.version + 1,
+    )
+
+
+def refuse_stale(entry: Entry, version: int | None) -> None:
+    """Stale if a ``version`` is named and is not the entry's."""
+    if version is not None and entry.version != version:
+        raise Stale(f"The entry is at version {entry.version} now.")
 
 
 def _one_line(field: str, text: str, limit: int) -> str:

@@ -12,13 +12,13 @@ from memory.archive_rules import (
     LEAST_OVERLAP,
     NEAR_CANDIDATES,
     NEAR_TERMS,
+    changed_entry,
     check_category,
-    check_content,
-    check_label,
     check_query,
     digest_text,
     fingerprint,
     new_entry,
+    refuse_stale,
 )
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import Conflict, NotFound, Stale
@@ -92,17 +92,8 @@ class MongoArchive:
         async def work(session: Session) -> Entry:
             document = await self._owned(owner, entry_id, session)
             before = _entry_from(document)
-            if if_version is not None and before.version != if_version:
-                raise Stale(f"The entry is at version {before.version} now.")
-            after = replace(
-                before,
-                label=before.label if label is None else check_label(label),
-                category=before.category if category is None else check_category(category),
-                content=before.content if content is None else check_content(content),
-                updated_at=now(),
-                version=before.version + 1,
-            )
-            after = replace(after, size=len(after.content.encode()))
+            refuse_stale(before, if_version)
+            after = changed_entry(before, label=label, category=category, content=content)
             await self._refuse_duplicate(after, session)
             await self._replace(before, after, document["number"], session)
             return after

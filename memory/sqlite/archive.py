@@ -11,16 +11,16 @@ from memory.archive_rules import (
     LEAST_OVERLAP,
     NEAR_CANDIDATES,
     NEAR_TERMS,
+    changed_entry,
     check_category,
-    check_content,
-    check_label,
     check_query,
     digest_text,
     fingerprint,
     new_entry,
+    refuse_stale,
 )
 from memory.cursors import decode_cursor, encode_cursor
-from memory.errors import Conflict, NotFound, Stale
+from memory.errors import Conflict, NotFound
 from memory.lexical import matched_words, overlap, query_words, terms
 from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.sqlite.database import Database
@@ -84,17 +84,8 @@ class SQLiteArchive:
     ) -> Entry:
         def work(connection: sqlite3.Connection) -> Entry:
             number, before = _owned(connection, owner, entry_id)
-            if if_version is not None and before.version != if_version:
-                raise Stale(f"The entry is at version {before.version} now.")
-            after = replace(
-                before,
-                label=before.label if label is None else check_label(label),
-                category=before.category if category is None else check_category(category),
-                content=before.content if content is None else check_content(content),
-                updated_at=now(),
-                version=before.version + 1,
-            )
-            after = replace(after, size=len(after.content.encode()))
+            refuse_stale(before, if_version)
+            after = changed_entry(before, label=label, category=category, content=content)
             if content is not None:
                 _refuse_duplicate(connection, owner, content, but=entry_id)
             remove_postings(connection, before, number)
