@@ -16,12 +16,14 @@ from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
 from memory.runs import LocalRuns
-from server.models import ModelSpec, build_chat_model
+from server.models import ModelSpec, build_chat_model, close_chat_model
 from server.resources import Graphs, Resources
 from server.settings import Settings
 from server.stores import Stores
 from tools.catalog import build_tools
 from tools.drafting import Drafter
+
+__all__ = ["build_agent", "close_chat_model"]
 
 
 def build_agent(

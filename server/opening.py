@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Literal
 
 from memory.errors import Unavailable
@@ -40,7 +40,7 @@ class Opening:
             self._opened.set_result(self._given)
             yield
             return
-        with held(self._settings.data):
+        with held(self._settings.data) if self._settings.uses_file else nullcontext():
             async with open_stores(self._settings) as stores:
                 await _close_cut_turns(stores)
                 async with self._in_background(stores, self._opened):

@@ -95,6 +95,7 @@ async def open_agent(
     finally:
         await resources.runs.close(grace_seconds=GRACE_SECONDS)
         await resources.upkeep.close()
+        await agent.close_chat_model(resources.model)
 
 
 async def app_resources(request: Request) -> Resources:

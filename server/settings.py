@@ -132,6 +132,11 @@ class Settings(BaseModel):
         return self.checkpointer or ("mongo" if self.mongodb_url else "sqlite")
 
     @property
+    def uses_file(self) -> bool:
+        """Whether anything is kept in the data folder's SQLite file."""
+        return self.mongodb_url is None or self.checkpointer_name == "sqlite"
+
+    @property
     def storage(self) -> str:
         """Where everything is kept, for people to read; never a password."""
         durable = "MongoDB" if self.mongodb_url else f"SQLite {self.database_path}"

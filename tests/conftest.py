@@ -1,7 +1,6 @@
 """What all tests share: an application on a fresh folder, a client, a real server, no network."""
 
 from collections.abc import AsyncIterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 UNIT = Path(__file__).parent / "unit"
-SERVICES = ("openai_server", "mongo", "redis", "s3", "savers")
 
 pytest_plugins = [
-    f"tests.services.{name}" for name in SERVICES if find_spec(f"tests.services.{name}")
+    f"tests.services.{name}" for name in ("openai_server", "mongo", "redis", "s3", "savers")
 ]
 
 

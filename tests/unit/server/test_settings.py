@@ -134,7 +134,7 @@ def test_what_is_not_built_is_refused_and_never_ignored(
 
 def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch, dotenv: Path) -> None:
     monkeypatch.setenv("TOMATO_MODEL", "")
-    monkeypatch.setenv("MONGODB_URL", "")
+    monkeypatch.setenv("S3_BUCKET", "")
     assert read_settings(dotenv).model_name == "offline"
 
 
@@ -157,6 +157,35 @@ def test_a_secret_is_never_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_the_model_follows_what_is_there(given: dict[str, object], name: str) -> None:
     assert Settings.model_validate(given).model_name.startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("given", "checkpointer", "uses_file", "storage"),
+    [
+        ({}, "sqlite", True, "SQLite data/tomato.db"),
+        ({"redis_url": "redis://h"}, "sqlite", True, "SQLite data/tomato.db with Redis"),
+        ({"mongodb_url": "mongodb://u:secret@h/d"}, "mongo", False, "MongoDB"),
+        ({"mongodb_url": "mongodb://h/d", "checkpointer": "sqlite"}, "sqlite", True, "MongoDB"),
+        (
+            {"mongodb_url": "mongodb://h/d", "redis_url": "redis://h", "checkpointer": "redis"},
+            "redis",
+            False,
+            "MongoDB with Redis",
+        ),
+    ],
+)
+def test_storage_follows_the_urls(
+    given: dict[str, object], checkpointer: str, uses_file: bool, storage: str
+) -> None:
+    settings = Settings.model_validate(given)
+    assert settings.checkpointer_name == checkpointer
+    assert settings.uses_file == uses_file
+    assert settings.storage == storage
+
+
+@pytest.mark.parametrize(("name", "url"), [("mongo", "MONGODB_URL"), ("redis", "REDIS_URL")])
+def test_a_checkpointer_needs_its_server(name: str, url: str) -> None:
+    assert refusal(checkpointer=name) == f"TOMATO_CHECKPOINTER={name} needs {url}."
 
 
 def test_prod_refuses_the_local_user() -> None:
