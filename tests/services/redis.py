@@ -32,6 +32,7 @@ class RedisServer(ServerProcess):
             executable(self.binary),
             *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder),
             *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+            *("--rdbcompression", "no"),  # so that a scan of dumped keys sees their text
             *(part for module in self.modules for part in ("--loadmodule", executable(module))),
         ]
 
