@@ -151,7 +151,7 @@ def numbers_in(runs: Runs) -> list[int]:
 
 
 def gaps(runs: Iterable[tuple[int, int]], end: int) -> list[tuple[int, int]]:
-    """First and last of the stretches from 0 to ``end`` (not included) outside of all ``runs``."""
+    """First and last of the stretches outside of all ``runs``, from 0 to ``end``, past them all."""
     fences = [(-1, -1), *sorted(runs), (end, end)]
     found, covered = [], -1
     for (_, last), (first, _) in pairwise(fences):

@@ -131,7 +131,8 @@ async def test_failed_parallel_task_does_not_run_the_others_again(
     ran: list[str] = []
     broken = True
 
-    def work(name: Any) -> dict[str, Any]:
+    def work(state: Any) -> dict[str, Any]:
+        name: str = state
         ran.append(name)
         if broken and name == "셋":
             raise RuntimeError("broken")
