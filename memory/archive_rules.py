@@ -17,7 +17,7 @@ CONTENT_BYTES = 1_000_000
 QUERY_CHARACTERS = 1_000
 
 NEAR_TERMS = 192
-NEAR_CANDIDATES = 20
+NEAR_CANDIDATES = 10
 LEAST_OVERLAP = 0.3
 """How many of a content's terms are looked for, how many entries compared, what counts as near."""
 

@@ -1,185 +1,168 @@
-"""Search terms of a text and how well an entry answers a query. Pure.
+"""Search terms of a text. Pure.
 
-Words are folded, English endings cut, identifiers kept whole and in parts; scripts without spaces
-between what people search for (Hangul, Han, Kana) are cut into pairs of characters.
+Words are folded and English endings cut; identifiers are kept whole and in parts; scripts that put
+no spaces where people search (Hangul with its particles, Han, Kana, Thai) are cut into pairs of
+characters.
 """
 
-import heapq
-import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import regex
 
 from memory.text import compose
+from memory.word_forms import ENGLISH_STOP, KOREAN_ASKING, fold, stem
 
-K1, B = 1.2, 0.6
 LABEL_WEIGHT, CATEGORY_WEIGHT = 3, 2
 TERM_CHARACTERS = 64
+MOST_TERMS = 50_000
+"""How many terms of a text are indexed; a text of a million characters seldom has more."""
 
-READ_AT_MOST = 10_000
-"""How many postings of rare terms a search reads to find its candidates."""
+SAMPLE_CHARACTERS = 4_000
+"""How much of a text is compared with others."""
 
-CANDIDATES = 1_000
-LEAST_SHARE = 0.12
-"""Of the best entry's score, below which an entry does not count as found."""
-
+_SPACELESS = r"\p{Hangul}\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々"
+_LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--[{_SPACELESS}]]"
 _RUN = regex.compile(
-    r"(?P<pairs>[\p{Hangul}\p{Han}\p{Hiragana}\p{Katakana}]+)|(?P<word>[\p{L}\p{M}\p{N}_]+)"
+    rf"(?P<pairs>[{_SPACELESS}]++)"
+    rf"|(?P<word>{_LETTER}++(?:['’][\p{{L}}\p{{M}}]++)*+)"
+    rf"(?P<more>(?:[.\-/:\\@#]++{_LETTER}++)*+)",
+    regex.VERSION1,
 )
+_SEPARATOR = regex.compile(r"[.\-/:\\@#_'’]+")
 _PARTS = regex.compile(r"\p{Lu}+(?!\p{Ll})|\p{Lu}?[\p{Ll}\p{M}\p{Lo}]+|\p{N}+")
-_STOP = frozenset(
-    """
-    a about an and are as at be been but by can could did do does find for from had has have how i
-    if in is it its me my of on or our please show so than that the their them then there these
-    they this to us was we were what when where which who why will with would you your
-    """.split()
-)
+_HOLDS_LETTERS = regex.compile(r"[\p{L}\p{N}]")
 
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What one owner's archive holds: entries, the mean of their lengths in terms."""
-
-    entries: int
-    mean_length: float
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """An entry by its number, its score, the terms found in it."""
-
-    entry: int
-    score: float
-    found: frozenset[str]
+Word = tuple[str, list[str]]
+"""A word as it is written, and its terms."""
 
 
 def terms(text: str) -> list[str]:
     """The search terms of a text in its order, repeated as they are; stop words are left out."""
-    return [term for word in query_words(text) for term in word[1]]
+    return [term for _, made in _words(text) for term in made]
 
 
-def query_words(text: str) -> list[tuple[str, list[str]]]:
-    """Each word of a text that can be searched for, with its terms."""
-    found = []
+def query_words(query: str) -> list[Word]:
+    """Each word of a query that can be searched for, with its terms.
+
+    Words by which one only asks (``어디``, ``찾아줘``) are left out unless there are no others.
+    """
+    found = list(_words(query))
+    return [word for word in found if word[0] not in KOREAN_ASKING] or found
+
+
+def query_terms(query: str) -> list[str]:
+    """The terms of a query, each once."""
+    return list(dict.fromkeys(term for _, made in query_words(query) for term in made))
+
+
+def is_single(term: str) -> bool:
+    """Whether a term is one character of a script in pairs: it stands in others' pairs too."""
+    found = _RUN.fullmatch(term)
+    return len(term) == 1 and found is not None and found["pairs"] is not None
+
+
+def _words(text: str) -> Iterator[Word]:
     for run in _RUN.finditer(compose(text)):
-        word = run[0]
-        made = _pairs(word.casefold()) if run["pairs"] else _forms(word)
+        if run["pairs"]:
+            yield run["pairs"], _pairs(run["pairs"].casefold())
+            continue
+        made = list(_identifier(run[0])) if run["more"] else list(_forms(run["word"]))
         if made:
-            found.append((word, made))
-    return found
+            yield run[0], made
 
 
 def _pairs(word: str) -> list[str]:
-    if len(word) == 1:
-        return [word]
-    return [word[index : index + 2] for index in range(len(word) - 1)]
+    return [one + other for one, other in pairwise(word)] if len(word) > 1 else [word]
 
 
-def _forms(word: str) -> list[str]:
-    """A word's stem, and for an identifier its parts' stems too."""
-    whole = word.casefold()
-    if whole in _STOP:
-        return []
-    parts = [part.casefold() for part in _PARTS.findall(word)]
-    made = [_stem(whole)]
+def _forms(word: str) -> Iterator[str]:
+    """A word's stem, and the stems of its parts where it is a name such as ``getUserById``."""
+    whole = fold(word).replace("’", "'")
+    if whole in ENGLISH_STOP:
+        return
+    whole = whole.removesuffix("'s")
+    parts = [fold(part) for part in _PARTS.findall(word.partition("'")[0].partition("’")[0])]
+    if _HOLDS_LETTERS.search(whole):
+        yield _cut(stem(_joined(_SEPARATOR.split(whole))))
     if len(parts) > 1:
-        made += [_stem(part) for part in parts if part not in _STOP]
-    return [term[:TERM_CHARACTERS] for term in made]
+        yield from (_cut(stem(part)) for part in parts if _tells(part))
 
 
-def _stem(word: str) -> str:
-    """A light cut of English endings; what is short or has digits stays as it is."""
-    if len(word) < 4 or not word.isascii() or not word.isalpha():
-        return word
-    for ending, instead in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("edly", ""), ("ed", "")):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return _single(word[: -len(ending)] + instead)
-    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-1]
-    return word[:-1] if word.endswith("e") and len(word) > 4 else word
+def _identifier(name: str) -> Iterator[str]:
+    """A dotted, dashed or slashed name's terms: of the whole and of its pieces."""
+    pieces = [piece for piece in _SEPARATOR.split(name) if piece]
+    yield _cut(_joined([fold(piece) for piece in pieces]))
+    for piece in pieces:
+        yield from _forms(piece)
 
 
-def _single(stem: str) -> str:
-    """``stopp`` as ``stop``, ``cach`` as it is."""
-    doubled = len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "lsz"
-    return stem[:-1] if doubled else stem
+def _joined(pieces: Sequence[str]) -> str:
+    """Pieces as one: ``rate-limit``, ``rate_limit`` and ``rateLimit`` alike, 1.2 apart from 12."""
+    whole = ""
+    for piece in pieces:
+        whole += "." if whole[-1:].isdigit() and piece[:1].isdigit() else ""
+        whole += piece
+    return whole
+
+
+def _tells(part: str) -> bool:
+    return part not in ENGLISH_STOP and (len(part) > 1 or not part.isascii())
+
+
+def _cut(term: str) -> str:
+    return term[:TERM_CHARACTERS]
 
 
 def entry_terms(label: str, category: str, content: str) -> Counter[str]:
     """How much each term weighs in an entry: label and category count more than content."""
     weights = Counter(terms(content))
+    if len(weights) > MOST_TERMS:
+        weights = Counter(dict(weights.most_common(MOST_TERMS)))
     for text, weight in ((label, LABEL_WEIGHT), (category, CATEGORY_WEIGHT)):
         for term in terms(text):
             weights[term] += weight
     return weights
 
 
-def rarity(frequency: int, entries: int) -> float:
-    """The inverse document frequency of BM25, never negative."""
-    return math.log(1 + (entries - frequency + 0.5) / (frequency + 0.5))
+def matched_words(query: str, found: Iterable[str]) -> tuple[str, ...]:
+    """What of the query's words was found: of words in pairs the longest part that was."""
+    known = frozenset(found)
+    matched = (_matched(word, made, known) for word, made in query_words(query))
+    return tuple(dict.fromkeys(word for word in matched if word))
 
 
-def weigh(weight: int, length: int, statistics: Statistics) -> float:
-    """The part of BM25 that an entry's weight and length make."""
-    norm = 1 - B + B * length / max(statistics.mean_length, 1.0)
-    return weight * (K1 + 1) / (weight + K1 * norm)
+def _matched(word: str, made: Sequence[str], known: frozenset[str]) -> str:
+    if len(made) == 1 and is_single(made[0]):
+        return word if any(made[0] in term for term in known) else ""
+    if 2 * sum(term in known for term in made) < len(made):
+        return ""
+    if made != _pairs(word.casefold()) or len(made) != len(word) - 1:
+        return word
+    return _longest(word, [term in known for term in made])
 
 
-class Ranking:
-    """Scores the entries that hold a query's terms, as a store hands in their postings.
-
-    Rare terms find the candidates; the ``common`` ones, of which reading all would take long, only
-    add to the scores of those.
-    """
-
-    def __init__(self, frequencies: Mapping[str, int], statistics: Statistics) -> None:
-        self._frequencies = frequencies
-        self._statistics = statistics
-        self._scores: dict[int, float] = defaultdict(float)
-        self._found: dict[int, set[str]] = defaultdict(set)
-        ordered = sorted(frequencies, key=frequencies.__getitem__)
-        reads = list(accumulate(frequencies[term] for term in ordered))
-        rare = max(1, sum(read <= READ_AT_MOST for read in reads))
-        self.rare, self.common = ordered[:rare], ordered[rare:]
-
-    def add(self, term: str, entry: int, weight: int, length: int) -> None:
-        """One posting: ``entry`` holds ``term`` with a weight, among ``length`` terms in all."""
-        value = rarity(self._frequencies[term], self._statistics.entries)
-        self._scores[entry] += value * weigh(weight, length, self._statistics)
-        self._found[entry].add(term)
-
-    def candidates(self) -> list[int]:
-        """The best entries so far."""
-        return heapq.nlargest(CANDIDATES, self._scores, key=self._scores.__getitem__)
-
-    def best(self) -> list[Scored]:
-        """Entries best first, the newer of equals; what is far below the best is not found."""
-        ranked = sorted(self.candidates(), key=lambda entry: (-self._scores[entry], -entry))
-        least = LEAST_SHARE * self._scores[ranked[0]] if ranked else 0.0
-        return [
-            Scored(entry, self._scores[entry], frozenset(self._found[entry]))
-            for entry in ranked
-            if self._scores[entry] >= least
-        ]
+def _longest(word: str, hits: Sequence[bool]) -> str:
+    """The longest run of a word's characters whose pairs are all hits."""
+    best = start = 0
+    kept = ""
+    for index, hit in enumerate([*hits, False]):
+        if hit:
+            continue
+        if index > start and index - start > best:
+            best, kept = index - start, word[start : index + 1]
+        start = index + 1
+    return kept
 
 
-def matched_words(query: str, found: Mapping[str, object] | Iterable[str]) -> tuple[str, ...]:
-    """The query's words of which at least half the terms were found."""
-    known = set(found)
-    words = {
-        word: None
-        for word, made in query_words(query)
-        if 2 * sum(term in known for term in made) >= len(made)
-    }
-    return tuple(words)
+def sample_terms(text: str) -> Mapping[str, None]:
+    """The terms of a text's beginning, each once, in their order: what texts are compared by."""
+    return dict.fromkeys(terms(text[:SAMPLE_CHARACTERS]))
 
 
-def overlap(one: Sequence[str], other: Sequence[str]) -> float:
-    """How much two texts' terms have in common, from 0 to 1 (Dice)."""
-    first, second = set(one), set(other)
-    if not first or not second:
+def overlap(one: Collection[str], other: Collection[str]) -> float:
+    """How much two texts' terms, each once, have in common, from 0 to 1 (Dice)."""
+    if not one or not other:
         return 0.0
-    return 2 * len(first & second) / (len(first) + len(second))
+    return 2 * len(set(one) & set(other)) / (len(one) + len(other))

@@ -22,7 +22,7 @@ from memory.archive_rules import (
 )
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import Conflict, NotFound, Stale
-from memory.lexical import matched_words, overlap, query_words, terms
+from memory.lexical import matched_words, overlap, query_terms, sample_terms
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.mongo.faults import mapped_errors
 from memory.mongo.postings import add_postings, best_entries, next_number, remove_postings
@@ -157,7 +157,7 @@ class MongoArchive:
     ) -> Page[Found]:
         check_query(query)
         skip = int(decode_cursor(cursor, int)[0]) if cursor is not None else 0
-        wanted = list(dict.fromkeys(term for _, made in query_words(query) for term in made))
+        wanted = query_terms(query)
         with mapped_errors():
             best = await best_entries(self._database, owner, wanted, category=category)
             shown = best[skip : skip + limit]
@@ -174,9 +174,9 @@ class MongoArchive:
         return Page(found, encode_cursor(skip + limit) if len(best) > skip + limit else None)
 
     async def near(self, owner: str, content: str, *, limit: int = 5) -> Sequence[Near]:
-        said, same = terms(content), fingerprint(content)
+        said, same = sample_terms(content), fingerprint(content)
         with mapped_errors():
-            wanted = list(dict.fromkeys(said))[:NEAR_TERMS]
+            wanted = list(said)[:NEAR_TERMS]
             best = await best_entries(self._database, owner, wanted)
             entries = await self._by_number(owner, [one.entry for one in best[:NEAR_CANDIDATES]])
             exact = await self._entries.find_one({"owner": owner, "fingerprint": same})
@@ -187,7 +187,7 @@ class MongoArchive:
             Near(
                 entry=entry,
                 exact=exact is not None and entry.id == exact["_id"],
-                overlap=overlap(said, terms(entry.content)),
+                overlap=overlap(said, sample_terms(entry.content)),
             )
             for entry in candidates.values()
         ]

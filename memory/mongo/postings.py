@@ -1,11 +1,21 @@
 """The index of search terms in MongoDB: which entry of which owner holds a term, how much."""
 
-from collections.abc import AsyncIterator, Sequence
+import re
+from collections.abc import Sequence
 
 from pymongo import DeleteOne, InsertOne, ReturnDocument, UpdateOne
 
-from memory.lexical import Ranking, Scored, Statistics, entry_terms
+from memory.lexical import entry_terms, is_single
 from memory.mongo.database import Document, MongoDatabase, Session
+from memory.ranking import (
+    FEW,
+    MOST_PAIRS,
+    MOST_SINGLES,
+    READ_AT_MOST,
+    Ranking,
+    Scored,
+    Statistics,
+)
 from memory.records import Entry
 
 Posting = tuple[int, int, int]
@@ -91,14 +101,14 @@ async def best_entries(
     ranking = Ranking(
         await _frequencies(database, owner, wanted), await _statistics(database, owner)
     )
-    only = None if category is None else await _within(database, owner, category)
+    few = None if category is None else await _few(database, owner, category)
     for term in ranking.rare:
-        async for posting in _postings(database, owner, term, only):
-            ranking.add(term, *posting)
-    candidates = ranking.candidates() if ranking.common else None
+        ranking.add(term, await _postings(database, owner, term, few))
+    if category is not None and few is None:
+        ranking.keep(await _within(database, owner, category, ranking.seen()))
+    candidates = ranking.candidates() if ranking.common else []
     for term in ranking.common:
-        async for posting in _postings(database, owner, term, candidates):
-            ranking.add(term, *posting)
+        ranking.add(term, await _postings(database, owner, term, few or candidates))
     return ranking.best()
 
 
@@ -112,24 +122,38 @@ async def _statistics(database: MongoDatabase, owner: str) -> Statistics:
 async def _frequencies(
     database: MongoDatabase, owner: str, wanted: Sequence[str]
 ) -> dict[str, int]:
+    """In how many entries the wanted terms stand; for single characters, the pairs with them."""
     ids = [{"o": owner, "t": term} for term in wanted]
-    found = database["terms"].find({"_id": {"$in": ids}})
-    return {document["_id"]["t"]: document["n"] async for document in found}
+    documents = await database["terms"].find({"_id": {"$in": ids}}).to_list()
+    for character in list(filter(is_single, wanted))[:MOST_SINGLES]:
+        low, high = {"o": owner, "t": ""}, {"o": owner, "t": "\U0010ffff"}
+        where = {"_id": {"$gte": low, "$lte": high}, "_id.t": {"$regex": re.escape(character)}}
+        documents += await database["terms"].find(where).sort("n", -1).limit(MOST_PAIRS).to_list()
+    return {document["_id"]["t"]: document["n"] for document in documents}
 
 
-async def _within(database: MongoDatabase, owner: str, category: str) -> list[int]:
-    found = database["entries"].find({"owner": owner, "category": category}, {"number": 1})
-    return [document["number"] async for document in found]
+async def _few(database: MongoDatabase, owner: str, category: str) -> list[int] | None:
+    """The entries of a category if they are so few that looking up each is the shorter way."""
+    where = {"owner": owner, "category": category}
+    found = await database["entries"].find(where, {"number": 1}).limit(FEW + 1).to_list()
+    return [document["number"] for document in found] if len(found) <= FEW else None
+
+
+async def _within(
+    database: MongoDatabase, owner: str, category: str, entries: Sequence[int]
+) -> list[int]:
+    where = {"owner": owner, "category": category, "number": {"$in": list(entries)}}
+    return [one["number"] async for one in database["entries"].find(where, {"number": 1})]
 
 
 async def _postings(
     database: MongoDatabase, owner: str, term: str, only: Sequence[int] | None
-) -> AsyncIterator[Posting]:
+) -> list[Posting]:
     where: Document
     if only is None:
         low, high = {"o": owner, "t": term, "e": 0}, {"o": owner, "t": term, "e": 2**62}
         where = {"_id": {"$gte": low, "$lte": high}}
     else:
         where = {"_id": {"$in": [{"o": owner, "t": term, "e": entry} for entry in only]}}
-    async for document in database["postings"].find(where):
-        yield document["_id"]["e"], document["w"], document["l"]
+    newest = database["postings"].find(where).sort("_id", -1).limit(READ_AT_MOST)
+    return [(one["_id"]["e"], one["w"], one["l"]) for one in await newest.to_list()]

@@ -1,7 +1,7 @@
 """A person's archive in SQLite, with its own index of search terms."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from memory.archive_rules import (
 )
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import Conflict, NotFound
-from memory.lexical import matched_words, overlap, query_words, terms
+from memory.lexical import matched_words, overlap, query_terms, sample_terms
 from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.sqlite.database import Database
 from memory.sqlite.postings import add_postings, best_entries, remove_postings
@@ -150,7 +150,7 @@ class SQLiteArchive:
     ) -> Page[Found]:
         check_query(query)
         skip = int(decode_cursor(cursor, int)[0]) if cursor is not None else 0
-        wanted = list(dict.fromkeys(term for _, made in query_words(query) for term in made))
+        wanted = query_terms(query)
 
         def work(connection: sqlite3.Connection) -> tuple[list[Found], bool]:
             best = best_entries(connection, owner, wanted, category=category)
@@ -168,10 +168,10 @@ class SQLiteArchive:
         return Page(found, encode_cursor(skip + limit) if more else None)
 
     async def near(self, owner: str, content: str, *, limit: int = 5) -> Sequence[Near]:
-        said, same = terms(content), fingerprint(content)
+        said, same = sample_terms(content), fingerprint(content)
 
         def work(connection: sqlite3.Connection) -> list[Near]:
-            best = best_entries(connection, owner, list(dict.fromkeys(said))[:NEAR_TERMS])
+            best = best_entries(connection, owner, list(said)[:NEAR_TERMS])
             numbers = [one.entry for one in best[:NEAR_CANDIDATES]]
             known = connection.execute(
                 "SELECT number FROM entries WHERE owner = ? AND fingerprint = ?", (owner, same)
@@ -276,10 +276,12 @@ def _refuse_duplicate(
         )
 
 
-def _nearness(entry: Entry, said: Sequence[str], same: str) -> Near:
+def _nearness(entry: Entry, said: Collection[str], same: str) -> Near:
     exact = fingerprint(entry.content) == same
     return Near(
-        entry=entry, exact=exact, overlap=1.0 if exact else overlap(said, terms(entry.content))
+        entry=entry,
+        exact=exact,
+        overlap=1.0 if exact else overlap(said, sample_terms(entry.content)),
     )
 
 

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 
 import orjson
 
-from memory.lexical import Ranking, Scored, Statistics, entry_terms
+from memory.lexical import entry_terms, is_single
+from memory.ranking import (
+    FEW,
+    MOST_PAIRS,
+    MOST_SINGLES,
+    READ_AT_MOST,
+    Ranking,
+    Scored,
+    Statistics,
+)
 from memory.records import Entry
 
 
@@ -59,13 +68,15 @@ def best_entries(
     """The owner's entries, of a category if one is named, that hold wanted terms, best first."""
     frequencies = _frequencies(connection, owner, wanted)
     ranking = Ranking(frequencies, _statistics(connection, owner))
+    few = None if category is None else _few(connection, owner, category)
     for term in ranking.rare:
-        for row in _postings(connection, owner, term, category=category):
-            ranking.add(term, *row)
-    candidates = orjson.dumps(ranking.candidates()).decode() if ranking.common else ""
+        if few is None:
+            ranking.add(term, _newest_postings(connection, owner, term, category))
+        else:
+            ranking.add(term, _postings_among(connection, owner, term, few))
+    candidates = ranking.candidates() if ranking.common else []
     for term in ranking.common:
-        for row in _postings(connection, owner, term, only=candidates):
-            ranking.add(term, *row)
+        ranking.add(term, _postings_among(connection, owner, term, few or candidates))
     return ranking.best()
 
 
@@ -81,31 +92,58 @@ def _statistics(connection: sqlite3.Connection, owner: str) -> Statistics:
 def _frequencies(
     connection: sqlite3.Connection, owner: str, wanted: Sequence[str]
 ) -> dict[str, int]:
+    """In how many entries the wanted terms stand; for single characters, the pairs with them."""
     rows = connection.execute(
         "SELECT term, entries FROM terms WHERE owner = ?"
         " AND term IN (SELECT value FROM json_each(?))",
         (owner, orjson.dumps(list(wanted)).decode()),
-    )
+    ).fetchall()
+    for character in list(filter(is_single, wanted))[:MOST_SINGLES]:
+        rows += connection.execute(
+            "SELECT term, entries FROM terms WHERE owner = ? AND instr(term, ?)"
+            " ORDER BY entries DESC LIMIT ?",
+            (owner, character, MOST_PAIRS),
+        ).fetchall()
     return {row["term"]: row["entries"] for row in rows}
 
 
-def _postings(
-    connection: sqlite3.Connection,
-    owner: str,
-    term: str,
-    *,
-    category: str | None = None,
-    only: str | None = None,
-) -> sqlite3.Cursor:
-    """Entry, weight and length of a term's postings; ``only`` is a JSON list of entries."""
-    where, values = "owner = ? AND term = ?", [owner, term]
-    if category is not None:
-        where += " AND entry IN (SELECT number FROM entries WHERE owner = ? AND category = ?)"
-        values += [owner, category]
-    if only is not None:
-        where += " AND entry IN (SELECT value FROM json_each(?))"
-        values.append(only)
-    return connection.execute(
-        f"SELECT entry, weight, length FROM postings WHERE {where}",  # noqa: S608 - fixed texts
-        values,
+def _few(connection: sqlite3.Connection, owner: str, category: str) -> list[int] | None:
+    """The entries of a category if they are so few that looking up each is the shorter way."""
+    rows = connection.execute(
+        "SELECT number FROM entries WHERE owner = ? AND category = ? LIMIT ?",
+        (owner, category, FEW + 1),
+    ).fetchall()
+    return [row["number"] for row in rows] if len(rows) <= FEW else None
+
+
+def _newest_postings(
+    connection: sqlite3.Connection, owner: str, term: str, category: str | None
+) -> list[tuple[int, int, int]]:
+    """Entry, weight and length of a term's newest postings."""
+    within = "(SELECT category FROM entries WHERE number = entry) = ?"
+    return _tuples(
+        connection,
+        "SELECT entry, weight, length FROM postings WHERE owner = ? AND term = ?"  # noqa: S608 - fixed texts
+        f"{'' if category is None else f' AND {within}'} ORDER BY entry DESC LIMIT ?",
+        (owner, term, *([] if category is None else [category]), READ_AT_MOST),
     )
+
+
+def _postings_among(
+    connection: sqlite3.Connection, owner: str, term: str, entries: Sequence[int]
+) -> list[tuple[int, int, int]]:
+    """Entry, weight and length of a term's postings for these entries."""
+    return _tuples(
+        connection,
+        "SELECT entry, weight, length FROM json_each(?) CROSS JOIN postings"
+        " ON owner = ? AND term = ? AND entry = value",
+        (orjson.dumps(list(entries)).decode(), owner, term),
+    )
+
+
+def _tuples(
+    connection: sqlite3.Connection, query: str, values: tuple[object, ...]
+) -> list[tuple[int, int, int]]:
+    cursor = connection.cursor()
+    cursor.row_factory = None  # thousands of rows are read: plain tuples take half the time
+    return cursor.execute(query, values).fetchall()

@@ -1,0 +1,111 @@
+"""How well entries answer a query, from the postings that a store hands in. Pure.
+
+BM25 with weighted fields: a term's weight in an entry counts its label and category more than its
+content, and comes in the more the rarer the term and the shorter the entry.
+"""
+
+import heapq
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+K1, B = 0.6, 0.6
+"""How soon repeating a term stops to count, and how much a long entry pays for its length.
+
+Notes hold a term once or twice, so that a second time says less than in documents.
+"""
+
+MOST_TERMS = 64
+"""How many terms of a query are looked at, the rarest."""
+
+READ_AT_MOST = 10_000
+"""How many postings of rare terms a search reads to find its candidates."""
+
+COMMON_CANDIDATES = 200
+"""For how many of those the common terms are looked up."""
+
+FEW = 500
+"""Up to how many entries of a category each is looked up, instead of reading postings."""
+
+MOST_SINGLES, MOST_PAIRS = 4, 30
+"""Of how many single characters the pairs are looked for, and how many of each."""
+
+CANDIDATES = 1_000
+LEAST_SHARE = 0.12
+"""Of the best entry's score, below which an entry does not count as found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What one owner's archive holds: entries, the mean of their lengths in terms."""
+
+    entries: int
+    mean_length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An entry by its number, its score, the terms found in it."""
+
+    entry: int
+    score: float
+    found: frozenset[str]
+
+
+def rarity(frequency: int, entries: int) -> float:
+    """The inverse document frequency of BM25, never negative."""
+    return math.log(1 + max(entries - frequency + 0.5, 0.0) / (frequency + 0.5))
+
+
+class Ranking:
+    """Scores the entries that hold a query's terms, as a store hands in their postings.
+
+    The ``rare`` terms find the candidates, at most READ_AT_MOST postings of each, the newest; the
+    ``common`` ones, of which reading all would take long, only add to the scores of the best.
+    """
+
+    def __init__(self, frequencies: Mapping[str, int], statistics: Statistics) -> None:
+        self._scores: dict[int, float] = defaultdict(float)
+        self._found: dict[int, list[str]] = defaultdict(list)
+        self._frequencies = frequencies
+        self._entries = statistics.entries
+        self._fixed = K1 * (1 - B)
+        self._per_length = K1 * B / max(statistics.mean_length, 1.0)
+        ordered = sorted(frequencies, key=lambda term: (frequencies[term], term))[:MOST_TERMS]
+        reads = list(accumulate(frequencies[term] for term in ordered))
+        rare = max(1, sum(read <= READ_AT_MOST for read in reads))
+        self.rare, self.common = ordered[:rare], ordered[rare:]
+
+    def add(self, term: str, postings: Iterable[tuple[int, int, int]]) -> None:
+        """Postings of ``term``: an entry, the term's weight in it, the entry's length in terms."""
+        value = rarity(self._frequencies[term], self._entries) * (K1 + 1)
+        scores, found = self._scores, self._found
+        fixed, per_length = self._fixed, self._per_length
+        for entry, weight, length in postings:
+            scores[entry] += value * weight / (weight + fixed + per_length * length)
+            found[entry].append(term)
+
+    def seen(self) -> list[int]:
+        """All entries that hold any of the terms added so far."""
+        return list(self._scores)
+
+    def keep(self, entries: Iterable[int]) -> None:
+        """Leave out all entries but these."""
+        self._scores = defaultdict(float, {one: self._scores[one] for one in entries})
+
+    def candidates(self) -> list[int]:
+        """The best entries so far, in the order of their numbers."""
+        return sorted(heapq.nlargest(COMMON_CANDIDATES, self._scores, key=self._scores.__getitem__))
+
+    def best(self) -> list[Scored]:
+        """Entries best first, the newer of equals; what is far below the best is not found."""
+        scores = self._scores
+        ranked = heapq.nsmallest(CANDIDATES, scores, key=lambda entry: (-scores[entry], -entry))
+        least = LEAST_SHARE * scores[ranked[0]] if ranked else 0.0
+        return [
+            Scored(entry, scores[entry], frozenset(self._found[entry]))
+            for entry in ranked
+            if scores[entry] >= least
+        ]
