@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import (
@@ -129,6 +130,7 @@ def _assert_told(outcome: Outcome) -> None:
     assert outcome.said[-1].text.strip()[:1000] in tokens
 
 
+@pytest.mark.timeout(600)  # so many examples take over a minute on a quiet machine
 @settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(BEHAVIOURS), min_size=1, max_size=6), st.integers(1, 2))
 @example(list(BEHAVIOURS), 1)
