@@ -1,12 +1,14 @@
 """What was acknowledged is still there after the server ends, in order or by force."""
 
 import asyncio
+import sqlite3
+from pathlib import Path
 
 import httpx
 import pytest
 
 from server.terminal import read_events
-from tests.services.tomato_server import TomatoServer
+from tests.services.tomato_server import TOMATO, TomatoServer
 
 
 async def everything(address: str) -> object:
@@ -81,15 +83,18 @@ async def test_the_banner_says_what_is_in_use(live_server: TomatoServer) -> None
     [
         ({"TOMATO_PRT": "1"}, "TOMATO_PRT is not a setting of Tomato"),
         ({"TOMATO_MAX_TOOL_CALLS": "many"}, "TOMATO_MAX_TOOL_CALLS has a bad value"),
-        ({"REDIS_URL": "redis://127.0.0.1"}, "REDIS_URL asks for Redis"),
+        ({"S3_BUCKET": "tomato"}, "S3_BUCKET asks for object storage"),
+        ({"REDIS_URL": "redis://127.0.0.1:1"}, "does not answer now"),
+        ({"MONGODB_URL": "mongodb://127.0.0.1:1/tomato"}, "does not answer now"),
+        ({"MONGODB_URL": "mongodb://127.0.0.1"}, "MONGODB_URL"),
         ({"TOMATO_HOST": "192.0.2.1"}, "Can't listen on 192.0.2.1"),
         ({"TOMATO_DATA": "/dev/null/data"}, "/dev/null/data"),
     ],
 )
 async def test_a_start_that_can_not_be_is_refused_in_one_sentence(
-    live_server: TomatoServer, settings: dict[str, str], sentence: str
+    tmp_path: Path, settings: dict[str, str], sentence: str
 ) -> None:
-    assert sentence in await refused({**live_server.environment, **settings})
+    assert sentence in await refused(TomatoServer(tmp_path, settings).environment)
 
 
 async def test_the_port_and_the_data_of_another_server_are_left_alone(
@@ -105,8 +110,6 @@ async def test_the_port_and_the_data_of_another_server_are_left_alone(
 async def test_data_of_a_newer_version_is_left_alone(live_server: TomatoServer) -> None:
     await live_server.stop()
     path = live_server.data / "tomato.db"
-    import sqlite3
-
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 9999")
     connection.close()
@@ -117,8 +120,6 @@ async def test_data_of_a_newer_version_is_left_alone(live_server: TomatoServer) 
 
 async def refused(environment: dict[str, str]) -> str:
     """The one sentence with which a server does not start."""
-    from tests.services.tomato_server import TOMATO
-
     process = await asyncio.create_subprocess_exec(
         TOMATO,
         "serve",

@@ -39,14 +39,15 @@ class TomatoServer:
 
     async def start(self) -> None:
         """Start it and read its address from what it prints."""
-        self.process = await asyncio.create_subprocess_exec(
-            TOMATO,
-            "serve",
-            cwd=self.home,
-            env=self.environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=(self.home / "server.log").open("ab"),
-        )
+        with (self.home / "server.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                TOMATO,
+                "serve",
+                cwd=self.home,
+                env=self.environment,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
         assert self.process.stdout is not None
         self.banner = (await self.process.stdout.readline()).decode()
         found = re.search(r"http://\S+", self.banner)
