@@ -68,6 +68,7 @@ def build_agent(
         run_records=stores.run_records,
         archive=stores.archive,
         forget=stores.forget,
+        checks=stores.checks,
         checkpointer=checkpointer,
         model=model,
         drafter=drafter,

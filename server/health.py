@@ -1,11 +1,13 @@
 """Whether the server lives and whether it is ready."""
 
+import asyncio
+
 from fastapi import APIRouter, Request, Response
 
 from memory.errors import Unavailable
-from server.identity import LOCAL_USER
-from server.opening import Opening
+from server.opening import Opening, State
 from server.schemas.health import AliveOut, ReadyOut
+from server.stores import Check
 
 router = APIRouter(tags=["health"])
 
@@ -24,19 +26,21 @@ async def healthz() -> AliveOut:
 async def readyz(request: Request, response: Response) -> ReadyOut:
     """Each dependency; 503 unless all are ok."""
     opening: Opening = request.app.state.opening
-    if opening.state != "ok":
-        return _not_ready(response, ReadyOut(status="not_ready", checks={"agent": opening.state}))
-    resources = await opening.resources()
-    try:
-        await resources.rooms.page(LOCAL_USER, limit=1)
-    except Unavailable:
-        return _not_ready(
-            response, ReadyOut(status="not_ready", checks={"agent": "ok", "storage": "down"})
-        )
-    return ReadyOut(status="ready", checks={"agent": "ok", "storage": "ok"})
-
-
-def _not_ready(response: Response, ready: ReadyOut) -> ReadyOut:
+    checks: dict[str, State] = {"agent": opening.state}
+    if opening.state == "ok":
+        asked = (await opening.resources()).checks
+        states = await asyncio.gather(*map(_state, asked.values()))
+        checks.update(zip(asked, states, strict=True))
+    if set(checks.values()) == {"ok"}:
+        return ReadyOut(status="ready", checks=checks)
     response.status_code = 503
     response.headers["Retry-After"] = "1"
-    return ready
+    return ReadyOut(status="not_ready", checks=checks)
+
+
+async def _state(check: Check) -> State:
+    try:
+        await check()
+    except Unavailable:
+        return "down"
+    return "ok"

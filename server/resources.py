@@ -5,7 +5,7 @@ libraries take over a second to import, so that they load on a thread beside the
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,7 +16,7 @@ from fastapi import Depends, Request
 from memory.protocols import Archive, History, Rooms, RunRecords
 from memory.runs import Runs
 from server.settings import Settings
-from server.stores import Stores, open_stores
+from server.stores import Check, Stores, open_stores
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -57,6 +57,7 @@ class Resources:
     run_records: RunRecords
     archive: Archive
     forget: Callable[[], Awaitable[None]]
+    checks: Mapping[str, Check]
     checkpointer: "BaseCheckpointSaver[Any]"
     model: "BaseChatModel"
     tools: "tuple[BaseTool, ...]"

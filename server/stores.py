@@ -3,7 +3,7 @@
 Drivers are loaded only for the servers that are asked for.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,12 +27,16 @@ HOT_FOR = timedelta(hours=24)
 """How long after its last turn a room's state is served from Redis."""
 
 
+Check = Callable[[], Awaitable[object]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """What is remembered. ``forget`` wipes what was deleted from the disk.
 
     ``shared`` tells that other processes may work on the same data. ``make_checkpointer`` imports
-    langgraph, so that it is for the heavy half.
+    langgraph, so that it is for the heavy half. Each of ``checks`` raises Unavailable while what
+    it is named after is down.
     """
 
     rooms: Rooms
@@ -41,6 +45,7 @@ class Stores:
     archive: Archive
     forget: Callable[[], Awaitable[None]]
     shared: bool
+    checks: Mapping[str, Check]
     make_checkpointer: "Callable[[], Awaitable[BaseCheckpointSaver[Any]]]"
 
 
@@ -78,13 +83,15 @@ async def _on_sqlite(settings: Settings, stack: AsyncExitStack, redis: "Redis | 
     async def make_checkpointer() -> "BaseCheckpointSaver[Any]":
         return _with_redis(settings, _sqlite_saver(database), redis)
 
+    rooms = SQLiteRooms(database)
     return Stores(
-        rooms=SQLiteRooms(database),
+        rooms=rooms,
         history=SQLiteHistory(database),
         run_records=SQLiteRunRecords(database),
         archive=SQLiteArchive(database),
         forget=database.forget,
         shared=False,
+        checks=_checks(rooms, redis),
         make_checkpointer=make_checkpointer,
     )
 
@@ -109,15 +116,31 @@ async def _on_mongo(settings: Settings, stack: AsyncExitStack, redis: "Redis | N
         if file is not None:
             await file.forget()
 
+    rooms = MongoRooms(database)
     return Stores(
-        rooms=MongoRooms(database),
+        rooms=rooms,
         history=MongoHistory(database),
         run_records=MongoRunRecords(database),
         archive=MongoArchive(database),
         forget=forget,
         shared=True,
+        checks=_checks(rooms, redis),
         make_checkpointer=make_checkpointer,
     )
+
+
+def _checks(rooms: Rooms, redis: "Redis | None") -> Mapping[str, Check]:
+    async def storage() -> None:
+        await rooms.page("", limit=1)
+
+    async def ping() -> None:
+        from memory.redis.faults import mapped_errors
+
+        if redis is not None:
+            with mapped_errors():
+                await redis.ping()
+
+    return {"storage": storage} if redis is None else {"storage": storage, "redis": ping}
 
 
 def _sqlite_saver(database: Database) -> "BaseCheckpointSaver[Any]":
