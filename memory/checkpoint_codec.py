@@ -122,22 +122,31 @@ def draft(
     )
 
 
-def settle(drafted: Draft, pool: Pool) -> Placed:
-    """Number a draft's items: the known ones as they are, the others from ``pool.next`` on."""
-    number, known, new = pool.next, dict(pool.known), {}
-    numbers: list[int] = []
-    for item in drafted.items:
-        key = digest(item)
+def settle(drafted: Draft, pool: Pool, *, alone: bool = False, reuse: bool = True) -> Placed:
+    """Number a draft's items: the known ones as they are, the others from ``pool.next`` on.
+
+    If the checkpoint stays ``alone``, the pool forgets what it does not use; with ``reuse``, new
+    items take the numbers of those, so that a window that moves on writes where it wrote before.
+    """
+    digests = [digest(item) for item in drafted.items]
+    used = set(digests)
+    known = {key: n for key, n in pool.known.items() if not alone or key in used}
+    dropped = set(pool.known.values()) - set(known.values())
+    free = sorted(dropped, reverse=True) if reuse else []
+    following, new = pool.next, dict[int, bytes]()
+    for key, item in zip(digests, drafted.items, strict=True):
         if key not in known:
-            known[key], new[number] = number, item
-            number += 1
-        numbers.append(known[key])
-    runs = _runs(numbers)
+            if free:
+                known[key] = free.pop()
+            else:
+                known[key], following = following, following + 1
+            new[known[key]] = item
+    runs = _runs(known[key] for key in digests)
     body = ormsgpack.packb(
         [_FORMAT, list(chain.from_iterable(runs)), drafted.channels, drafted.rest]
     )
     head = Head(drafted.id, drafted.parent, drafted.run, drafted.metadata, body)
-    return Placed(head, new, runs, Pool(number, known))
+    return Placed(head, new, runs, Pool(following, known))
 
 
 def runs_of(head: Head) -> Runs:

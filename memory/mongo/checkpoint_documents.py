@@ -35,7 +35,7 @@ from memory.checkpoint_codec import (
 )
 from memory.checkpoints import Found, Place, Query
 
-PAGE_BYTES = 64 * 1024
+PAGE_BYTES = 128 * 1024
 """How many bytes of items a place's document, or a page, holds before the next is begun."""
 
 Document = dict[str, Any]
@@ -165,9 +165,10 @@ def put_change(
     page_bytes: int,
 ) -> Change | None:
     """The update that stores a checkpoint; None if it needs the ``items`` of the document."""
-    placed = settle(drafted, base.pool)
-    used = frozenset(numbers_in(placed.runs))
-    dropped = frozenset(base.pool.known.values()) - used if alone else frozenset[int]()
+    # A page may still hold a dropped item under its number: none is given again.
+    placed = settle(drafted, base.pool, alone=alone, reuse=False)
+    used = frozenset(placed.pool.known.values())
+    dropped = frozenset(base.pool.known.values()) - used
     sizes = {number: size for number, size in base.sizes.items() if number not in dropped}
     sizes |= {number: len(item) for number, item in placed.new.items()}
     full = sum(sizes.values()) > page_bytes
@@ -179,7 +180,7 @@ def put_change(
         base,
         revision=secrets.token_bytes(8),
         head=placed.head,
-        pool=Pool(placed.pool.next, _only(placed.pool.known, used) if alone else placed.pool.known),
+        pool=placed.pool,
         sizes={number: size for number, size in sizes.items() if number not in moved},
         pages=[*_still(base.pages, used if alone else None), *new_pages],
         older=not alone,
@@ -291,10 +292,6 @@ def _pages(
 
 def _still(pages: Sequence[Page], used: frozenset[int] | None) -> list[Page]:
     return list(pages) if used is None else holding(pages, used)
-
-
-def _only(known: Mapping[bytes, int], used: frozenset[int]) -> dict[bytes, int]:
-    return {key: number for key, number in known.items() if number in used}
 
 
 def _name(text: str) -> str:

@@ -155,7 +155,7 @@ class RedisSaver(Saver):
     async def _try_put(
         self, place: Place, base: _Base, drafted: Draft, *, alone: bool
     ) -> _Base | None:
-        placed = settle(drafted, base.pool)
+        placed = settle(drafted, base.pool, alone=alone)
         revision = secrets.token_bytes(8)
         arguments: list[str | int | bytes] = [
             *(base.revision, revision, placed.pool.next, int(alone), drafted.id),
@@ -166,9 +166,7 @@ class RedisSaver(Saver):
         keys = [*self._keys(place), self._namespaces(place.thread)]
         if not await self._put_script(keys, arguments):
             return None
-        used = {digest(item) for item in drafted.items}
-        known = {key: number for key, number in placed.pool.known.items() if key in used}
-        return _Base(revision, Pool(placed.pool.next, known))
+        return _Base(revision, placed.pool)
 
     async def _index(self, place: Place, drafted: Draft | Head) -> None:
         """Remember which checkpoints a run has made."""

@@ -169,9 +169,9 @@ def _items(connection: sqlite3.Connection, place: Place, runs: Runs) -> dict[int
 
 
 def _put(connection: sqlite3.Connection, where: Place, drafted: Draft, *, alone: bool) -> None:
-    placed = settle(drafted, _pool(connection, where))
+    placed = settle(drafted, _pool(connection, where), alone=alone)
     connection.executemany(
-        "INSERT INTO checkpoint_items (thread, namespace, number, data) VALUES (?, ?, ?, ?)",
+        "REPLACE INTO checkpoint_items (thread, namespace, number, data) VALUES (?, ?, ?, ?)",
         [(*where, number, item) for number, item in placed.new.items()],
     )
     head = placed.head

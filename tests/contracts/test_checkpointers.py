@@ -188,7 +188,7 @@ async def test_growing_list_is_stored_once(savers: Savers) -> None:
 
     spent = sum(len(text.encode()) for text in texts)
     assert await _messages(saver, _config("a")) == texts
-    assert sizes[-1] <= 3.5 * spent + 65536
+    assert sizes[-1] <= 3.5 * spent + 131072
     assert sizes[2] - sizes[1] <= 1.3 * (sizes[1] - sizes[0])
 
 
