@@ -1,6 +1,7 @@
 """What an archive entry may hold, and how its digest reads. Pure."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -8,13 +9,19 @@ from dataclasses import replace
 from memory.errors import Invalid, Stale, TooLarge
 from memory.keys import new_id
 from memory.records import Category, Entry, Source
-from memory.text import LABEL_LIMIT, grapheme_count, normalize
+from memory.text import LABEL_LIMIT, LABEL_POINTS, grapheme_count, normalize
 from memory.times import now
 from memory.tokens import estimate_tokens
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 CATEGORY_LIMIT = 40
 CONTENT_BYTES = 1_000_000
 QUERY_CHARACTERS = 1_000
+
+LARGE_BYTES = 20_000
+"""From which size on a content is read for its terms apart from the event loop."""
+
 
 NEAR_TERMS = 192
 NEAR_CANDIDATES = 10
@@ -98,18 +105,20 @@ def _one_line(field: str, text: str, limit: int) -> str:
     kept = " ".join(text.split())
     if not kept:
         raise Invalid.field(field, "it is blank")
-    if grapheme_count(kept) > limit:
+    if len(kept) > LABEL_POINTS or grapheme_count(kept) > limit:
         raise Invalid.field(field, f"it has more than {limit} characters")
-    return kept
+    return unicodedata.normalize("NFC", kept)
 
 
 def _has_surrogates(text: str) -> bool:
-    return any("\ud800" <= one <= "\udfff" for one in text)
+    return not text.isascii() and _SURROGATE.search(text) is not None
 
 
 def fingerprint(content: str) -> str:
     """The same for contents that say the same (normalized), SHA-256 in hex."""
-    return hashlib.sha256((normalize(content) or content.strip()).encode()).hexdigest()
+    return hashlib.sha256(
+        (normalize(content) or content.strip()).encode("utf-8", "surrogatepass")
+    ).hexdigest()
 
 
 def digest_text(categories: Sequence[Category], newest: Iterable[Entry], *, max_tokens: int) -> str:

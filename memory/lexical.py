@@ -7,6 +7,7 @@ characters.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import regex
@@ -16,6 +17,10 @@ from memory.word_forms import ENGLISH_STOP, KOREAN_ASKING, fold, stem
 
 LABEL_WEIGHT, CATEGORY_WEIGHT = 3, 2
 TERM_CHARACTERS = 64
+
+_CATEGORY = "#"
+"""What the terms of a category begin with; no other term has it."""
+
 MOST_TERMS = 50_000
 """How many terms of a text are indexed; a text of a million characters seldom has more."""
 
@@ -53,8 +58,9 @@ def query_words(query: str) -> list[Word]:
 
 
 def query_terms(query: str) -> list[str]:
-    """The terms of a query, each once."""
-    return list(dict.fromkeys(term for _, made in query_words(query) for term in made))
+    """The terms of a query, each once, and those that would stand in a category's name."""
+    said = list(dict.fromkeys(term for _, made in query_words(query) for term in made))
+    return said + [_CATEGORY + term for term in said]
 
 
 def is_single(term: str) -> bool:
@@ -115,20 +121,39 @@ def _cut(term: str) -> str:
     return term[:TERM_CHARACTERS]
 
 
-def entry_terms(label: str, category: str, content: str) -> Counter[str]:
+@dataclass(frozen=True, slots=True)
+class EntryTerms:
+    """What an entry is found by: its terms with their weights, its length in terms.
+
+    The terms of its ``category`` are apart, so that renaming one touches nothing else.
+    """
+
+    weights: Mapping[str, int]
+    category: Mapping[str, int]
+    length: int
+
+    def all(self) -> dict[str, int]:
+        return {**self.weights, **self.category}
+
+
+def entry_terms(label: str, category: str, content: str) -> EntryTerms:
     """How much each term weighs in an entry: label and category count more than content."""
     weights = Counter(terms(content))
+    length = weights.total()
     if len(weights) > MOST_TERMS:
         weights = Counter(dict(weights.most_common(MOST_TERMS)))
-    for text, weight in ((label, LABEL_WEIGHT), (category, CATEGORY_WEIGHT)):
-        for term in terms(text):
-            weights[term] += weight
-    return weights
+    for term in terms(label):
+        weights[term] += LABEL_WEIGHT
+    return EntryTerms(weights, category_terms(category), length)
+
+
+def category_terms(category: str) -> dict[str, int]:
+    return {_CATEGORY + term: CATEGORY_WEIGHT for term in terms(category)}
 
 
 def matched_words(query: str, found: Iterable[str]) -> tuple[str, ...]:
     """What of the query's words was found: of words in pairs the longest part that was."""
-    known = frozenset(found)
+    known = frozenset(term.removeprefix(_CATEGORY) for term in found)
     matched = (_matched(word, made, known) for word, made in query_words(query))
     return tuple(dict.fromkeys(word for word in matched if word))
 

@@ -38,8 +38,8 @@ async def add_postings(
     database: MongoDatabase, entry: Entry, number: int, session: Session
 ) -> None:
     """Index an entry under its number."""
-    weights = entry_terms(entry.label, entry.category, entry.content)
-    length, owner = weights.total(), entry.owner
+    made = entry_terms(entry.label, entry.category, entry.content)
+    weights, length, owner = made.all(), made.length, entry.owner
     if weights:
         await database["postings"].bulk_write(
             [
@@ -56,15 +56,15 @@ async def remove_postings(
     database: MongoDatabase, entry: Entry, number: int, session: Session
 ) -> None:
     """Take an entry out of the index; a term that nothing holds any more is gone too."""
-    weights = entry_terms(entry.label, entry.category, entry.content)
-    owner = entry.owner
+    made = entry_terms(entry.label, entry.category, entry.content)
+    weights, owner = made.all(), entry.owner
     if weights:
         await database["postings"].bulk_write(
             [DeleteOne({"_id": {"o": owner, "t": term, "e": number}}) for term in weights],
             ordered=False,
             session=session,
         )
-    await _count(database, owner, weights, -1, weights.total(), session)
+    await _count(database, owner, weights, -1, made.length, session)
     gone = {"_id": {"$in": [{"o": owner, "t": term} for term in weights]}, "n": {"$lte": 0}}
     await database["terms"].delete_many(gone, session=session)
 

@@ -1,13 +1,14 @@
 """A person's archive in SQLite, with its own index of search terms."""
 
+import asyncio
 import sqlite3
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any
 
 from memory.archive_rules import (
     DIGEST_CATEGORIES,
     DIGEST_LABELS,
+    LARGE_BYTES,
     LEAST_OVERLAP,
     NEAR_CANDIDATES,
     NEAR_TERMS,
@@ -21,10 +22,22 @@ from memory.archive_rules import (
 )
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import Conflict, NotFound
-from memory.lexical import matched_words, overlap, query_terms, sample_terms
+from memory.lexical import (
+    EntryTerms,
+    entry_terms,
+    matched_words,
+    overlap,
+    query_terms,
+    sample_terms,
+)
 from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.sqlite.database import Database
-from memory.sqlite.postings import add_postings, best_entries, remove_postings
+from memory.sqlite.postings import (
+    best_entries,
+    index_entry,
+    rename_category_terms,
+    unindex_entry,
+)
 from memory.times import from_micros, now, to_micros
 
 _WITHOUT_CONTENT = (
@@ -43,28 +56,29 @@ class SQLiteArchive:
         self, owner: str, *, label: str, category: str, content: str, source: Source | None = None
     ) -> Entry:
         entry = new_entry(owner, label=label, category=category, content=content, source=source)
+        made, same = await _prepared(entry)
 
         def work(connection: sqlite3.Connection) -> Entry:
-            _refuse_duplicate(connection, owner, content, but=None)
+            _refuse_duplicate(connection, owner, same, but=None)
             number = connection.execute(
-                "INSERT INTO entries (id, owner, category, label, content, fingerprint, size,"
-                " source_room, source_key, created_at, updated_at, version)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+                "INSERT INTO entries (id, owner, category, label, fingerprint, size, source_room,"
+                " source_key, created_at, updated_at, version, content)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
                 (
                     entry.id,
                     owner,
                     entry.category,
                     entry.label,
-                    content,
-                    fingerprint(content),
+                    same,
                     entry.size,
                     source.room_id if source else None,
                     source.key if source else None,
                     to_micros(entry.created_at),
                     to_micros(entry.updated_at),
+                    content,
                 ),
             ).lastrowid
-            add_postings(connection, entry, int(number or 0))
+            index_entry(connection, entry, int(number or 0), made)
             return entry
 
         return await self._database.write(work)
@@ -82,13 +96,16 @@ class SQLiteArchive:
         content: str | None = None,
         if_version: int | None = None,
     ) -> Entry:
-        def work(connection: sqlite3.Connection) -> Entry:
-            number, before = _owned(connection, owner, entry_id)
-            refuse_stale(before, if_version)
-            after = changed_entry(before, label=label, category=category, content=content)
-            if content is not None:
-                _refuse_duplicate(connection, owner, content, but=entry_id)
-            remove_postings(connection, before, number)
+        before = await self.get(owner, entry_id)
+        refuse_stale(before, if_version)
+        after = changed_entry(before, label=label, category=category, content=content)
+        made, same = await _prepared(after)
+
+        def work(connection: sqlite3.Connection) -> Entry | None:
+            number, found = _owned(connection, owner, entry_id)
+            if found.version != before.version:
+                return None
+            _refuse_duplicate(connection, owner, same, but=entry_id)
             connection.execute(
                 "UPDATE entries SET label = ?, category = ?, content = ?, fingerprint = ?,"
                 " size = ?, updated_at = ?, version = ? WHERE number = ?",
@@ -96,22 +113,28 @@ class SQLiteArchive:
                     after.label,
                     after.category,
                     after.content,
-                    fingerprint(after.content),
+                    same,
                     after.size,
                     to_micros(after.updated_at),
                     after.version,
                     number,
                 ),
             )
-            add_postings(connection, after, number)
+            index_entry(connection, after, number, made)
             return after
 
-        return await self._database.write(work)
+        changed = await self._database.write(work)
+        if changed is not None:
+            return changed
+        # Changed between: what is asked for still holds, unless for the version before only.
+        return await self.update(
+            owner, entry_id, label=label, category=category, content=content, if_version=if_version
+        )
 
     async def delete(self, owner: str, entry_id: str) -> None:
         def work(connection: sqlite3.Connection) -> None:
-            number, entry = _owned(connection, owner, entry_id)
-            remove_postings(connection, entry, number)
+            number, _ = _owned(connection, owner, entry_id)
+            unindex_entry(connection, owner, number)
             connection.execute("DELETE FROM entries WHERE number = ?", (number,))
 
         await self._database.write(work)
@@ -193,23 +216,17 @@ class SQLiteArchive:
         kept = check_category(new_name)
 
         def work(connection: sqlite3.Connection) -> int:
-            rows = connection.execute(
-                "SELECT * FROM entries WHERE owner = ? AND category = ?", (owner, name)
-            ).fetchall()
-            if not rows:
+            held = rename_category_terms(connection, owner, name, kept)
+            if not held:
                 raise NotFound.of("category")
             if kept == name:
-                return len(rows)
-            for row in rows:
-                before = _entry_from(row)
-                remove_postings(connection, before, row["number"])
-                add_postings(connection, replace(before, category=kept), row["number"])
+                return held
             connection.execute(
                 "UPDATE entries SET category = ?, version = version + 1, updated_at = ?"
                 " WHERE owner = ? AND category = ?",
                 (kept, to_micros(now()), owner, name),
             )
-            return len(rows)
+            return held
 
         return await self._database.write(work)
 
@@ -224,6 +241,16 @@ class SQLiteArchive:
             return _categories(connection, owner)[:DIGEST_CATEGORIES], entries
 
         return digest_text(*await self._database.read(work), max_tokens=max_tokens)
+
+
+async def _prepared(entry: Entry) -> tuple[EntryTerms, str]:
+    """An entry's terms and fingerprint; of a large one made on a thread of its own."""
+
+    def prepare() -> tuple[EntryTerms, str]:
+        made = entry_terms(entry.label, entry.category, entry.content)
+        return made, fingerprint(entry.content)
+
+    return await asyncio.to_thread(prepare) if entry.size > LARGE_BYTES else prepare()
 
 
 def _owned(connection: sqlite3.Connection, owner: str, entry_id: str) -> tuple[int, Entry]:
@@ -265,10 +292,10 @@ def _entry_from(row: sqlite3.Row) -> Entry:
 
 
 def _refuse_duplicate(
-    connection: sqlite3.Connection, owner: str, content: str, *, but: str | None
+    connection: sqlite3.Connection, owner: str, same: str, *, but: str | None
 ) -> None:
     row = connection.execute(
-        "SELECT id FROM entries WHERE owner = ? AND fingerprint = ?", (owner, fingerprint(content))
+        "SELECT id FROM entries WHERE owner = ? AND fingerprint = ?", (owner, same)
     ).fetchone()
     if row is not None and row["id"] != but:
         raise Conflict(

@@ -95,46 +95,54 @@ CREATE TABLE checkpoint_writes (
 """
 
 ARCHIVE = """
+CREATE TABLE archives (
+    number INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL UNIQUE,
+    entries INTEGER NOT NULL,
+    length INTEGER NOT NULL
+);
+
 CREATE TABLE entries (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     owner TEXT NOT NULL,
     category TEXT NOT NULL,
     label TEXT NOT NULL,
-    content TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
     size INTEGER NOT NULL,
     source_room TEXT,
     source_key TEXT,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    version INTEGER NOT NULL
+    version INTEGER NOT NULL,
+    content TEXT NOT NULL
 );
 CREATE UNIQUE INDEX entries_by_fingerprint ON entries (owner, fingerprint);
 CREATE INDEX entries_by_time ON entries (owner, created_at, number);
 CREATE INDEX entries_by_category ON entries (owner, category, created_at, number);
 
 CREATE TABLE postings (
-    owner TEXT NOT NULL,
+    archive INTEGER NOT NULL,
     term TEXT NOT NULL,
     entry INTEGER NOT NULL,
     weight INTEGER NOT NULL,
     length INTEGER NOT NULL,
-    PRIMARY KEY (owner, term, entry)
+    PRIMARY KEY (archive, term, entry)
 ) WITHOUT ROWID;
 
 CREATE TABLE terms (
-    owner TEXT NOT NULL,
+    archive INTEGER NOT NULL,
     term TEXT NOT NULL,
     entries INTEGER NOT NULL,
-    PRIMARY KEY (owner, term)
+    PRIMARY KEY (archive, term)
 ) WITHOUT ROWID;
 
-CREATE TABLE archives (
-    owner TEXT PRIMARY KEY,
-    entries INTEGER NOT NULL,
-    length INTEGER NOT NULL
-) WITHOUT ROWID;
+CREATE TABLE indexed_entries (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number) ON DELETE CASCADE,
+    length INTEGER NOT NULL,
+    category BLOB NOT NULL,
+    weights BLOB NOT NULL
+);
 """
 
 MIGRATIONS: tuple[str, ...] = (ROOMS, CHECKPOINTS, ARCHIVE)

@@ -1,11 +1,11 @@
 """The index of search terms in SQLite: which entry of which owner holds a term, how much."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
-from memory.lexical import entry_terms, is_single
+from memory.lexical import EntryTerms, category_terms, is_single
 from memory.ranking import (
     FEW,
     MOST_PAIRS,
@@ -18,44 +18,124 @@ from memory.ranking import (
 from memory.records import Entry
 
 
-def add_postings(connection: sqlite3.Connection, entry: Entry, number: int) -> None:
-    """Index an entry under its number."""
-    _change(connection, entry, number, 1)
-
-
-def remove_postings(connection: sqlite3.Connection, entry: Entry, number: int) -> None:
-    """Take an entry out of the index; a term that nothing holds any more is gone too."""
-    _change(connection, entry, number, -1)
-
-
-def _change(connection: sqlite3.Connection, entry: Entry, number: int, sign: int) -> None:
-    weights = entry_terms(entry.label, entry.category, entry.content)
-    length, owner = weights.total(), entry.owner
-    if sign > 0:
-        connection.executemany(
-            "INSERT INTO postings (owner, term, entry, weight, length) VALUES (?, ?, ?, ?, ?)",
-            [(owner, term, number, weight, length) for term, weight in weights.items()],
-        )
-    else:
-        connection.executemany(
-            "DELETE FROM postings WHERE owner = ? AND term = ? AND entry = ?",
-            [(owner, term, number) for term in weights],
-        )
-    connection.executemany(
-        "INSERT INTO terms (owner, term, entries) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET entries = entries + excluded.entries",
-        [(owner, term, sign) for term in weights],
+def index_entry(
+    connection: sqlite3.Connection, entry: Entry, number: int, made: EntryTerms
+) -> None:
+    """Index an entry under its number by its terms, whatever it was indexed by before."""
+    archive = _count(connection, entry.owner, number, made.length)
+    before, length = _indexed(connection, number)
+    _change(connection, archive, number, before, made.all(), made.length, length != made.length)
+    connection.execute(
+        "INSERT INTO indexed_entries (entry, length, category, weights) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET length = excluded.length, category = excluded.category,"
+        " weights = excluded.weights",
+        (number, made.length, orjson.dumps(made.category), orjson.dumps(made.weights)),
     )
-    if sign < 0:
-        connection.executemany(
-            "DELETE FROM terms WHERE owner = ? AND term = ? AND entries <= 0",
-            [(owner, term) for term in weights],
+
+
+def unindex_entry(connection: sqlite3.Connection, owner: str, number: int) -> None:
+    """Take an entry out of the index; a term that nothing holds any more is gone too."""
+    archive = _count(connection, owner, number, None)
+    _change(connection, archive, number, _indexed(connection, number)[0], {}, 0, True)
+    connection.execute("DELETE FROM indexed_entries WHERE entry = ?", (number,))
+
+
+def _indexed(connection: sqlite3.Connection, number: int) -> tuple[dict[str, int], int | None]:
+    """By which terms an entry is indexed and its length then.
+
+    They are kept, not made again from its content: another version of Tomato may have made them.
+    """
+    row = connection.execute(
+        "SELECT weights, category, length FROM indexed_entries WHERE entry = ?", (number,)
+    ).fetchone()
+    if row is None:
+        return {}, None
+    return {**orjson.loads(row["weights"]), **orjson.loads(row["category"])}, row["length"]
+
+
+def _count(connection: sqlite3.Connection, owner: str, number: int, length: int | None) -> int:
+    """Bring an archive's totals up to an entry's new length, None if it goes; its number."""
+    _, before = _indexed(connection, number)
+    entries = (length is not None) - (before is not None)
+    archive: int = connection.execute(
+        "INSERT INTO archives (owner, entries, length) VALUES (?, ?, ?) ON CONFLICT (owner)"
+        " DO UPDATE SET entries = entries + excluded.entries, length = length + excluded.length"
+        " RETURNING number",
+        (owner, entries, (length or 0) - (before or 0)),
+    ).fetchone()["number"]
+    return archive
+
+
+def _change(
+    connection: sqlite3.Connection,
+    archive: int,
+    number: int,
+    before: Mapping[str, int],
+    after: Mapping[str, int],
+    length: int,
+    all_differ: bool,
+) -> None:
+    gone = [(archive, term) for term in sorted(before.keys() - after.keys())]
+    new = [(archive, term) for term in sorted(after.keys() - before.keys())]
+    written = sorted(t for t in after if all_differ or before.get(t) != after[t])
+    connection.executemany(
+        "DELETE FROM postings WHERE archive = ? AND term = ? AND entry = ?",
+        [(*key, number) for key in gone],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO postings (archive, term, entry, weight, length)"
+        " VALUES (?, ?, ?, ?, ?)",
+        [(archive, term, number, after[term], length) for term in written],
+    )
+    _count_terms(connection, [(*key, 1) for key in new] + [(*key, -1) for key in gone])
+
+
+def _count_terms(connection: sqlite3.Connection, changes: Sequence[tuple[int, str, int]]) -> None:
+    connection.executemany(
+        "INSERT INTO terms (archive, term, entries) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET entries = entries + excluded.entries",
+        changes,
+    )
+    connection.executemany(
+        "DELETE FROM terms WHERE archive = ? AND term = ? AND entries <= 0",
+        [(archive, term) for archive, term, by in changes if by < 0],
+    )
+
+
+def rename_category_terms(
+    connection: sqlite3.Connection, owner: str, name: str, new_name: str
+) -> int:
+    """Index the entries of category ``name`` under another; how many there are.
+
+    Done by the database itself: a category may hold most of a large archive.
+    """
+    archive = _archive(connection, owner)
+    numbers = "(SELECT number FROM entries WHERE owner = ? AND category = ?)"
+    held: int = connection.execute(
+        f"SELECT count(*) FROM {numbers}",  # noqa: S608 - a fixed text
+        (owner, name),
+    ).fetchone()[0]
+    if archive is None or not held:
+        return 0
+    old, new = category_terms(name), category_terms(new_name)
+    for term in old.keys() - new.keys():
+        connection.execute(
+            f"DELETE FROM postings WHERE archive = ? AND term = ? AND entry IN {numbers}",  # noqa: S608 - a fixed text
+            (archive, term, owner, name),
+        )
+    for term in new.keys() - old.keys():
+        connection.execute(
+            "INSERT INTO postings (archive, term, entry, weight, length)"  # noqa: S608 - a fixed text
+            f" SELECT ?, ?, entry, ?, length FROM indexed_entries WHERE entry IN {numbers}",
+            (archive, term, new[term], owner, name),
         )
     connection.execute(
-        "INSERT INTO archives (owner, entries, length) VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
-        " SET entries = entries + excluded.entries, length = length + excluded.length",
-        (owner, sign, sign * length),
+        f"UPDATE indexed_entries SET category = ? WHERE entry IN {numbers}",  # noqa: S608 - a fixed text
+        (orjson.dumps(new), owner, name),
     )
+    gained = [(archive, term, held) for term in new.keys() - old.keys()]
+    _count_terms(connection, gained + [(archive, term, -held) for term in old.keys() - new.keys()])
+    return held
 
 
 def best_entries(
@@ -66,43 +146,45 @@ def best_entries(
     category: str | None = None,
 ) -> list[Scored]:
     """The owner's entries, of a category if one is named, that hold wanted terms, best first."""
-    frequencies = _frequencies(connection, owner, wanted)
-    ranking = Ranking(frequencies, _statistics(connection, owner))
+    row = connection.execute("SELECT * FROM archives WHERE owner = ?", (owner,)).fetchone()
+    if row is None or not row["entries"]:
+        return []
+    archive = row["number"]
+    ranking = Ranking(
+        _frequencies(connection, archive, wanted),
+        Statistics(row["entries"], row["length"] / row["entries"]),
+    )
     few = None if category is None else _few(connection, owner, category)
     for term in ranking.rare:
         if few is None:
-            ranking.add(term, _newest_postings(connection, owner, term, category))
+            ranking.add(term, _newest_postings(connection, archive, term, category))
         else:
-            ranking.add(term, _postings_among(connection, owner, term, few))
+            ranking.add(term, _postings_among(connection, archive, term, few))
     candidates = ranking.candidates() if ranking.common else []
     for term in ranking.common:
-        ranking.add(term, _postings_among(connection, owner, term, few or candidates))
+        ranking.add(term, _postings_among(connection, archive, term, few or candidates))
     return ranking.best()
 
 
-def _statistics(connection: sqlite3.Connection, owner: str) -> Statistics:
-    row = connection.execute(
-        "SELECT entries, length FROM archives WHERE owner = ?", (owner,)
-    ).fetchone()
-    if row is None or not row["entries"]:
-        return Statistics(0, 0.0)
-    return Statistics(row["entries"], row["length"] / row["entries"])
+def _archive(connection: sqlite3.Connection, owner: str) -> int | None:
+    row = connection.execute("SELECT number FROM archives WHERE owner = ?", (owner,)).fetchone()
+    return None if row is None else row["number"]
 
 
 def _frequencies(
-    connection: sqlite3.Connection, owner: str, wanted: Sequence[str]
+    connection: sqlite3.Connection, archive: int, wanted: Sequence[str]
 ) -> dict[str, int]:
     """In how many entries the wanted terms stand; for single characters, the pairs with them."""
     rows = connection.execute(
-        "SELECT term, entries FROM terms WHERE owner = ?"
+        "SELECT term, entries FROM terms WHERE archive = ?"
         " AND term IN (SELECT value FROM json_each(?))",
-        (owner, orjson.dumps(list(wanted)).decode()),
+        (archive, orjson.dumps(list(wanted)).decode()),
     ).fetchall()
     for character in list(filter(is_single, wanted))[:MOST_SINGLES]:
         rows += connection.execute(
-            "SELECT term, entries FROM terms WHERE owner = ? AND instr(term, ?)"
+            "SELECT term, entries FROM terms WHERE archive = ? AND instr(term, ?)"
             " ORDER BY entries DESC LIMIT ?",
-            (owner, character, MOST_PAIRS),
+            (archive, character, MOST_PAIRS),
         ).fetchall()
     return {row["term"]: row["entries"] for row in rows}
 
@@ -117,27 +199,27 @@ def _few(connection: sqlite3.Connection, owner: str, category: str) -> list[int]
 
 
 def _newest_postings(
-    connection: sqlite3.Connection, owner: str, term: str, category: str | None
+    connection: sqlite3.Connection, archive: int, term: str, category: str | None
 ) -> list[tuple[int, int, int]]:
     """Entry, weight and length of a term's newest postings."""
     within = "(SELECT category FROM entries WHERE number = entry) = ?"
     return _tuples(
         connection,
-        "SELECT entry, weight, length FROM postings WHERE owner = ? AND term = ?"  # noqa: S608 - fixed texts
+        "SELECT entry, weight, length FROM postings WHERE archive = ? AND term = ?"  # noqa: S608 - fixed texts
         f"{'' if category is None else f' AND {within}'} ORDER BY entry DESC LIMIT ?",
-        (owner, term, *([] if category is None else [category]), READ_AT_MOST),
+        (archive, term, *([] if category is None else [category]), READ_AT_MOST),
     )
 
 
 def _postings_among(
-    connection: sqlite3.Connection, owner: str, term: str, entries: Sequence[int]
+    connection: sqlite3.Connection, archive: int, term: str, entries: Sequence[int]
 ) -> list[tuple[int, int, int]]:
     """Entry, weight and length of a term's postings for these entries."""
     return _tuples(
         connection,
         "SELECT entry, weight, length FROM json_each(?) CROSS JOIN postings"
-        " ON owner = ? AND term = ? AND entry = value",
-        (orjson.dumps(list(entries)).decode(), owner, term),
+        " ON archive = ? AND term = ? AND entry = value",
+        (orjson.dumps(list(entries)).decode(), archive, term),
     )
 
 
