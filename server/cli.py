@@ -9,6 +9,8 @@ import click
 if TYPE_CHECKING:
     from server.settings import Settings
 
+ROOMS = ("graphs", "tools", "memory", "prompts", "server")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tomato", prog_name="tomato")
@@ -79,12 +81,13 @@ def _serve(settings: "Settings") -> None:
 def _serve_reloading(settings: "Settings") -> None:
     import uvicorn
 
+    root = Path(__file__).parents[1]
     click.echo(banner(settings, settings.port))
     uvicorn.run(
         "server.serving:app_from_environment",
         factory=True,
         reload=True,
-        reload_dirs=["graphs", "tools", "memory", "prompts", "server"],
+        reload_dirs=[str(root / room) for room in ROOMS],
         host=settings.host,
         port=settings.port,
         log_level="info",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -106,9 +107,10 @@ def embedded(settings: Settings) -> Iterator[str]:
 
 
 def _messages() -> Iterator[str]:
+    prompt = "\n> " if sys.stdin.isatty() else ""
     while True:
         try:
-            message = input("\n> ")
+            message = input(prompt)
         except (EOFError, KeyboardInterrupt):
             click.echo()
             return
