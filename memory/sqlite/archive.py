@@ -21,7 +21,7 @@ from memory.archive_rules import (
     refuse_stale,
 )
 from memory.cursors import decode_cursor, encode_cursor
-from memory.errors import Conflict, NotFound
+from memory.errors import NotFound
 from memory.lexical import (
     EntryTerms,
     entry_terms,
@@ -32,18 +32,17 @@ from memory.lexical import (
 )
 from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.sqlite.database import Database
-from memory.sqlite.postings import (
-    best_entries,
-    index_entry,
-    rename_category_terms,
-    unindex_entry,
+from memory.sqlite.entries import (
+    WITHOUT_CONTENT,
+    category_counts,
+    entry_from,
+    insert_entry,
+    owned_entry,
+    replace_entry,
+    rows_by_number,
 )
-from memory.times import from_micros, now, to_micros
-
-_WITHOUT_CONTENT = (
-    "number, id, owner, category, label, '' AS content, size, source_room, source_key,"
-    " created_at, updated_at, version"
-)
+from memory.sqlite.postings import best_entries, rename_category_terms, unindex_entry
+from memory.times import now, to_micros
 
 
 class SQLiteArchive:
@@ -59,32 +58,15 @@ class SQLiteArchive:
         made, same = await _prepared(entry)
 
         def work(connection: sqlite3.Connection) -> Entry:
-            _refuse_duplicate(connection, owner, same, but=None)
-            number = connection.execute(
-                "INSERT INTO entries (id, owner, category, label, fingerprint, size, source_room,"
-                " source_key, created_at, updated_at, version, content)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
-                (
-                    entry.id,
-                    owner,
-                    entry.category,
-                    entry.label,
-                    same,
-                    entry.size,
-                    source.room_id if source else None,
-                    source.key if source else None,
-                    to_micros(entry.created_at),
-                    to_micros(entry.updated_at),
-                    content,
-                ),
-            ).lastrowid
-            index_entry(connection, entry, int(number or 0), made)
+            insert_entry(connection, entry, made, same)
             return entry
 
         return await self._database.write(work)
 
     async def get(self, owner: str, entry_id: str) -> Entry:
-        return await self._database.read(lambda connection: _owned(connection, owner, entry_id)[1])
+        return await self._database.read(
+            lambda connection: owned_entry(connection, owner, entry_id)[1]
+        )
 
     async def update(
         self,
@@ -102,25 +84,10 @@ class SQLiteArchive:
         made, same = await _prepared(after)
 
         def work(connection: sqlite3.Connection) -> Entry | None:
-            number, found = _owned(connection, owner, entry_id)
+            number, found = owned_entry(connection, owner, entry_id)
             if found.version != before.version:
                 return None
-            _refuse_duplicate(connection, owner, same, but=entry_id)
-            connection.execute(
-                "UPDATE entries SET label = ?, category = ?, content = ?, fingerprint = ?,"
-                " size = ?, updated_at = ?, version = ? WHERE number = ?",
-                (
-                    after.label,
-                    after.category,
-                    after.content,
-                    same,
-                    after.size,
-                    to_micros(after.updated_at),
-                    after.version,
-                    number,
-                ),
-            )
-            index_entry(connection, after, number, made)
+            replace_entry(connection, number, after, made, same)
             return after
 
         changed = await self._database.write(work)
@@ -133,7 +100,7 @@ class SQLiteArchive:
 
     async def delete(self, owner: str, entry_id: str) -> None:
         def work(connection: sqlite3.Connection) -> None:
-            number, _ = _owned(connection, owner, entry_id)
+            number, _ = owned_entry(connection, owner, entry_id)
             unindex_entry(connection, owner, number)
             connection.execute("DELETE FROM entries WHERE number = ?", (number,))
 
@@ -149,11 +116,11 @@ class SQLiteArchive:
         def work(connection: sqlite3.Connection) -> list[tuple[int, Entry]]:
             within = "" if category is None else " AND category = ?"
             rows = connection.execute(
-                f"SELECT {_WITHOUT_CONTENT} FROM entries WHERE owner = ?{within}"  # noqa: S608 - two fixed texts
+                f"SELECT {WITHOUT_CONTENT} FROM entries WHERE owner = ?{within}"  # noqa: S608 - two fixed texts
                 " AND (created_at, number) < (?, ?) ORDER BY created_at DESC, number DESC LIMIT ?",
                 (owner, *([] if category is None else [category]), *before, limit + 1),
             )
-            return [(row["number"], _entry_from(row)) for row in rows]
+            return [(row["number"], entry_from(row)) for row in rows]
 
         found = await self._database.read(work)
         entries = [entry for _, entry in found[:limit]]
@@ -178,39 +145,38 @@ class SQLiteArchive:
         def work(connection: sqlite3.Connection) -> tuple[list[Found], bool]:
             best = best_entries(connection, owner, wanted, category=category)
             shown = best[skip : skip + limit]
-            return [
+            rows = rows_by_number(connection, [one.entry for one in shown], content=False)
+            found = [
                 Found(
-                    entry=_by_number(connection, owner, one.entry, content=False),
+                    entry=entry_from(row),
                     score=round(one.score, 4),
                     matched=matched_words(query, one.found),
                 )
-                for one in shown
-            ], len(best) > skip + limit
+                for one, row in zip(shown, rows, strict=True)
+            ]
+            return found, len(best) > skip + limit
 
         found, more = await self._database.read(work)
         return Page(found, encode_cursor(skip + limit) if more else None)
 
     async def near(self, owner: str, content: str, *, limit: int = 5) -> Sequence[Near]:
-        said, same = sample_terms(content), fingerprint(content)
-
         def work(connection: sqlite3.Connection) -> list[Near]:
+            said, same = sample_terms(content), fingerprint(content)
             best = best_entries(connection, owner, list(said)[:NEAR_TERMS])
-            numbers = [one.entry for one in best[:NEAR_CANDIDATES]]
             known = connection.execute(
                 "SELECT number FROM entries WHERE owner = ? AND fingerprint = ?", (owner, same)
-            ).fetchone()
-            if known is not None and known["number"] not in numbers:
-                numbers.append(known["number"])
-            found = [
-                _nearness(_by_number(connection, owner, number), said, same) for number in numbers
-            ]
-            return [near for near in found if near.exact or near.overlap >= LEAST_OVERLAP]
+            )
+            numbers = {row["number"]: None for row in known}
+            numbers |= dict.fromkeys(one.entry for one in best[:NEAR_CANDIDATES])
+            rows = rows_by_number(connection, list(numbers), content=True)
+            return [_nearness(row, said, same) for row in rows]
 
         found = await self._database.read(work)
-        return sorted(found, key=lambda near: (not near.exact, -near.overlap))[:limit]
+        near = [one for one in found if one.exact or one.overlap >= LEAST_OVERLAP]
+        return sorted(near, key=lambda one: (not one.exact, -one.overlap))[:limit]
 
     async def categories(self, owner: str) -> Sequence[Category]:
-        return await self._database.read(lambda connection: _categories(connection, owner))
+        return await self._database.read(lambda connection: category_counts(connection, owner))
 
     async def rename_category(self, owner: str, name: str, new_name: str) -> int:
         kept = check_category(new_name)
@@ -233,12 +199,12 @@ class SQLiteArchive:
     async def digest(self, owner: str, *, max_tokens: int) -> str:
         def work(connection: sqlite3.Connection) -> tuple[list[Category], list[Entry]]:
             newest = connection.execute(
-                f"SELECT {_WITHOUT_CONTENT} FROM entries WHERE owner = ?"  # noqa: S608 - a fixed text
+                f"SELECT {WITHOUT_CONTENT} FROM entries WHERE owner = ?"  # noqa: S608 - a fixed text
                 " ORDER BY created_at DESC, number DESC LIMIT ?",
                 (owner, DIGEST_LABELS),
             )
-            entries = [_entry_from(row) for row in newest]
-            return _categories(connection, owner)[:DIGEST_CATEGORIES], entries
+            entries = [entry_from(row) for row in newest]
+            return category_counts(connection, owner)[:DIGEST_CATEGORIES], entries
 
         return digest_text(*await self._database.read(work), max_tokens=max_tokens)
 
@@ -253,69 +219,7 @@ async def _prepared(entry: Entry) -> tuple[EntryTerms, str]:
     return await asyncio.to_thread(prepare) if entry.size > LARGE_BYTES else prepare()
 
 
-def _owned(connection: sqlite3.Connection, owner: str, entry_id: str) -> tuple[int, Entry]:
-    row = connection.execute(
-        "SELECT * FROM entries WHERE id = ? AND owner = ?", (entry_id, owner)
-    ).fetchone()
-    if row is None:
-        raise NotFound.of("entry")
-    return row["number"], _entry_from(row)
-
-
-def _by_number(
-    connection: sqlite3.Connection, owner: str, number: int, *, content: bool = True
-) -> Entry:
-    columns = "*" if content else _WITHOUT_CONTENT
-    row = connection.execute(
-        f"SELECT {columns} FROM entries WHERE number = ? AND owner = ?",  # noqa: S608 - two fixed texts
-        (number, owner),
-    ).fetchone()
-    return _entry_from(row)
-
-
-def _entry_from(row: sqlite3.Row) -> Entry:
-    source = None
-    if row["source_room"] is not None:
-        source = Source(room_id=row["source_room"], key=row["source_key"])
-    return Entry(
-        id=row["id"],
-        owner=row["owner"],
-        category=row["category"],
-        label=row["label"],
-        content=row["content"],
-        size=row["size"],
-        source=source,
-        created_at=from_micros(row["created_at"]),
-        updated_at=from_micros(row["updated_at"]),
-        version=row["version"],
-    )
-
-
-def _refuse_duplicate(
-    connection: sqlite3.Connection, owner: str, same: str, *, but: str | None
-) -> None:
-    row = connection.execute(
-        "SELECT id FROM entries WHERE owner = ? AND fingerprint = ?", (owner, same)
-    ).fetchone()
-    if row is not None and row["id"] != but:
-        raise Conflict(
-            "This content is in the archive already.", code="duplicate", details={"id": row["id"]}
-        )
-
-
-def _nearness(entry: Entry, said: Collection[str], same: str) -> Near:
-    exact = fingerprint(entry.content) == same
-    return Near(
-        entry=entry,
-        exact=exact,
-        overlap=1.0 if exact else overlap(said, sample_terms(entry.content)),
-    )
-
-
-def _categories(connection: sqlite3.Connection, owner: str) -> list[Category]:
-    rows = connection.execute(
-        "SELECT category, count(*) AS held FROM entries WHERE owner = ? GROUP BY category"
-        " ORDER BY held DESC, category",
-        (owner,),
-    )
-    return [Category(name=row["category"], count=row["held"]) for row in rows]
+def _nearness(row: sqlite3.Row, said: Collection[str], same: str) -> Near:
+    entry, exact = entry_from(row), row["fingerprint"] == same
+    shared = 1.0 if exact else overlap(said, sample_terms(entry.content))
+    return Near(entry=entry, exact=exact, overlap=shared)
