@@ -1,0 +1,44 @@
+"""What a person's message asks for, in Korean or English. Pure; the newest message alone decides."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from graphs.offline import english, english_save, korean
+from graphs.offline.intent import Intent
+from graphs.offline.phrases import SHORT
+from graphs.offline.smalltalk import small_talk
+from memory.text import language
+
+Reader = Callable[[str], Intent | None]
+
+# A wish to save that stands first is read first: what follows it is content, whatever it says.
+_STANDING_FIRST: Sequence[Reader] = (korean.heading, english_save.heading)
+_COMMANDS: Sequence[Reader] = (
+    small_talk,
+    korean.changing,
+    korean.deleting,
+    english.deleting,
+    english.changing,
+)
+_STANDING_LAST: Sequence[Reader] = (korean.trailing, english_save.trailing)
+_LOOKING: Sequence[Reader] = (korean.looking, english.looking)
+
+_SPACES = re.compile(r"[ \t]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
+
+
+def read_intent(message: str) -> Intent:
+    """What ``message`` asks for; what is no command is a question or a statement, ``ask``."""
+    text = _CONTROL.sub(" ", message).strip()
+    intent = _first(_STANDING_FIRST, text)
+    if intent is None and len(text) <= SHORT and text.count("\n") <= 2:
+        line = _SPACES.sub(" ", text)
+        intent = _first(_COMMANDS, line) or _first(_STANDING_LAST, text) or _first(_LOOKING, line)
+    elif intent is None:
+        intent = _first(_STANDING_LAST, text)
+    return intent or Intent(kind="ask", language=language(text), query=text)
+
+
+def _first(readers: Sequence[Reader], text: str) -> Intent | None:
+    found = (reader(text) for reader in readers) if text else iter(())
+    return next((one for one in found if one is not None), None)
