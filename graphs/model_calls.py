@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -34,7 +34,7 @@ async def stream_model(
     *,
     deadline: float,
     first_pause: float = FIRST_PAUSE,
-) -> AsyncIterator[AIMessageChunk]:
+) -> AsyncGenerator[AIMessageChunk, None]:
     """The chunks of a model's reply; raises ModelError, and TimeoutError at ``deadline``.
 
     A call is tried again only while nothing of its answer has come, and only if the pause before

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -62,7 +62,7 @@ async def ask(model: Any, *, seconds: float = PATIENCE) -> Heard:
 
 def chunks(
     model: Any, *, seconds: float = PATIENCE, first_pause: float = 0.0
-) -> AsyncIterator[AIMessageChunk]:
+) -> AsyncGenerator[AIMessageChunk, None]:
     deadline = asyncio.get_running_loop().time() + seconds
     return stream_model(model, QUESTION, deadline=deadline, first_pause=first_pause)
 
@@ -416,7 +416,7 @@ async def test_who_has_heard_enough_closes_the_connection(
     model: BaseChatModel, openai_server: OpenAIServer
 ) -> None:
     openai_server.reply(Reply(text=KOREAN, hang_after=4))
-    async with aclosing(chunks(model)) as stream:  # type: ignore[type-var]
+    async with aclosing(chunks(model)) as stream:
         async for chunk in stream:
             if chunk.text:
                 break
