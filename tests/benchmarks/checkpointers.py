@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
-import psutil
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -29,6 +28,7 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Durability
 from pymongo import AsyncMongoClient, MongoClient
+from pymongo.asynchronous.collection import AsyncCollection
 from redis.asyncio import Redis
 
 from memory.checkpoints import Keep
@@ -59,6 +59,7 @@ class Store:
     saver: "BaseCheckpointSaver[Any] | None"
     stored: Callable[[], Awaitable[int]]
     written: Callable[[], Awaitable[int]]
+    by_hand: "ByHand | None" = None
 
 
 @dataclass
@@ -92,11 +93,26 @@ def text(number: int) -> str:
     return f"{number} ".ljust(CHARACTERS, "abcdefghi "[number % 10])
 
 
+class ByHand:
+    """No graph and no saver: the last messages read, two documents written."""
+
+    def __init__(self, messages: AsyncCollection[dict[str, Any]]) -> None:
+        self._messages = messages
+
+    async def ainvoke(self, state: dict[str, Any], *_: Any, **__: Any) -> None:
+        cursor = self._messages.find({"room": "talk"}).sort("_id", -1).limit(WINDOW)
+        await cursor.to_list()
+        question = state["messages"][0]
+        await self._messages.insert_one({"room": "talk", "content": question.content})
+        await self._messages.insert_one({"room": "talk", "content": text(1)})
+
+
 async def measure(
     name: str, store: Store, *, turns: int, window: int | None, durability: Durability
 ) -> Measured:
     """Run one talk; around the turns that are looked at, look."""
-    graph, measured = build(store.saver, window=window), Measured(name, turns)
+    graph = store.by_hand or build(store.saver, window=window)
+    measured = Measured(name, turns)
     config: RunnableConfig = {"configurable": {"thread_id": "talk"}}
     options: dict[str, Any] = {"durability": durability} if store.saver is not None else {}
     spent: list[float] = []
@@ -127,7 +143,9 @@ async def no_saver() -> AsyncIterator[Store]:
 
 
 def _process_bytes() -> int:
-    return int(psutil.Process().io_counters().write_chars)
+    """What this process has written so far (Linux)."""
+    fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(fields["wchar"])
 
 
 def _folder_bytes(folder: Path) -> int:
@@ -179,6 +197,18 @@ async def mongo(keep: Keep | None, server: MongoServer) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
+async def by_hand(server: MongoServer) -> AsyncIterator[Store]:
+    async with (
+        mongo("latest", server) as store,
+        AsyncMongoClient[dict[str, Any]](server.url()) as client,
+    ):
+        messages = client["by_hand"]["messages"]
+        await messages.create_index([("room", 1), ("_id", -1)])
+        yield Store(None, store.stored, store.written, ByHand(messages))
+        await client.drop_database("by_hand")
+
+
+@asynccontextmanager
 async def redis(keep: Keep | None, server: RedisServer) -> AsyncIterator[Store]:
     async with Redis.from_url(server.url) as client:
         saver: BaseCheckpointSaver[Any]
@@ -207,6 +237,12 @@ async def measure_all(servers: dict[str, Any]) -> list[Measured]:
     async with no_saver() as store:
         rows.append(
             await measure("no saver", store, turns=OURS_TURNS, window=None, durability="exit")
+        )
+    async with by_hand(servers["mongo"]) as store:
+        rows.append(
+            await measure(
+                "MongoDB by hand, no graph", store, turns=OURS_TURNS, window=None, durability="exit"
+            )
         )
     openings: dict[str, Callable[[Keep | None], Any]] = {
         "SQLite": sqlite,
