@@ -1,6 +1,7 @@
 """Every saver does all that LangGraph's conformance suite asks, on real servers."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.services.mongo import MongoServer
 from tests.services.process import ServerProcess
 from tests.services.redis import RedisServer
 from tests.services.savers import Savers
+
+KEEPS: tuple[Keep, ...] = ("all", "latest")
 
 
 @pytest.mark.parametrize("capability", [capability.value for capability in Capability])
@@ -192,7 +195,7 @@ async def test_growing_list_is_stored_once(savers: Savers) -> None:
     assert sizes[2] - sizes[1] <= 1.3 * (sizes[1] - sizes[0])
 
 
-@pytest.mark.parametrize("keep", ["all", "latest"])
+@pytest.mark.parametrize("keep", KEEPS)
 async def test_two_savers_at_once(savers: Savers, keep: Keep) -> None:
     """Two processes write one thread: what each reads is one of the states that were put."""
     ours, theirs = await savers.open(keep=keep), await savers.open(keep=keep)
@@ -317,7 +320,7 @@ async def test_mongo_standalone(tmp_path: Path) -> None:
     server.start()
     try:
         async with AsyncMongoClient[dict[str, Any]](server.url()) as client:
-            for keep in ("all", "latest"):
+            for keep in KEEPS:
                 saver = MongoSaver(client[keep], keep=keep, page_bytes=512)
                 await saver.prepare()
                 texts: list[str] = []
@@ -328,3 +331,53 @@ async def test_mongo_standalone(tmp_path: Path) -> None:
                 assert len([1 async for _ in saver.alist(None)]) == (19 if keep == "all" else 1)
     finally:
         server.kill()
+
+
+async def test_mongo_killed_while_writing(tmp_path: Path) -> None:
+    """Whatever moment it dies at: nothing acknowledged is lost, nothing is half there."""
+    server = MongoServer(tmp_path / "mongo")
+    server.start()
+    async with AsyncMongoClient[dict[str, Any]](
+        server.url(), serverSelectionTimeoutMS=300, socketTimeoutMS=2000
+    ) as client:
+        for keep in KEEPS:
+            saver = MongoSaver(client[keep], keep=keep, page_bytes=2048)
+            await _kill_while_writing(saver, server)
+    server.kill()
+
+
+async def test_redis_killed_while_writing(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    async with Redis.from_url(server.url) as client:
+        for keep in KEEPS:
+            await _kill_while_writing(RedisSaver(client, keep=keep, prefix=keep), server)
+    server.kill()
+
+
+async def _kill_while_writing(saver: Saver, server: ServerProcess) -> None:
+    window: list[str] = []
+    stored, rounds = 0, 2
+    killing: asyncio.Task[None] | None = None
+    for number in itertools.count(1):
+        texts = [*window[-9:], f"{number} " + "가" * 60]
+        if number % 7 == 0 and killing is None:
+            killing = asyncio.create_task(asyncio.to_thread(server.kill))
+        try:
+            await _put(saver, _config("a", f"{stored:04}" if stored else None),
+                       _checkpoint(number, *texts))  # fmt: skip
+            window, stored = texts, number
+        except Unavailable:
+            assert killing is not None
+            await killing
+            killing = None
+            server.start()
+            found = await saver.aget_tuple(_config("a"))
+            assert found is not None
+            newest = int(found.checkpoint["id"])
+            assert newest in (stored, number)
+            window = window if newest == stored else texts
+            stored, rounds = newest, rounds - 1
+            assert await _messages(saver, _config("a")) == window
+        if not rounds:
+            return
