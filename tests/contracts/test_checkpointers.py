@@ -249,36 +249,33 @@ async def test_nothing_is_pickled(savers: Savers) -> None:
 
 async def test_mongo_away(tmp_path: Path) -> None:
     """A store that is away is Unavailable, in reading and in writing."""
-    server = MongoServer(tmp_path / "mongo", replica_set=False)
-    server.start()
-    async with AsyncMongoClient[dict[str, Any]](
-        server.url(), serverSelectionTimeoutMS=300, socketTimeoutMS=1000
-    ) as client:
-        await _check_away(MongoSaver(client["a"]), server)
+    with MongoServer(tmp_path / "mongo", replica_set=False) as server:
+        async with AsyncMongoClient[dict[str, Any]](
+            server.url(), serverSelectionTimeoutMS=300, socketTimeoutMS=2000
+        ) as client:
+            await _check_away(MongoSaver(client["a"]), server)
 
 
 async def test_redis_away(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path / "redis")
-    server.start()
-    async with Redis.from_url(server.url) as client:
-        await _check_away(RedisSaver(client), server)
+    with RedisServer(tmp_path / "redis") as server:
+        async with Redis.from_url(server.url) as client:
+            await _check_away(RedisSaver(client), server)
 
 
 async def _check_away(saver: Saver, server: ServerProcess) -> None:
-    try:
-        await _put(saver, _config("a"), _checkpoint(1, "전에"))
-        server.kill()
-        with pytest.raises(Unavailable):
-            await saver.aget_tuple(_config("a"))
-        with pytest.raises(Unavailable):
-            await _put(saver, _config("a"), _checkpoint(2))
-        with pytest.raises(Unavailable):
-            await saver.aput_writes(_config("a", "0001"), [("note", 1)], "task")
-        server.start()
-        await _put(saver, _config("a", "0001"), _checkpoint(3, "전에", "후에"))
-        assert await _messages(saver, _config("a")) == ["전에", "후에"]
-    finally:
-        server.kill()
+    await _put(saver, _config("a"), _checkpoint(1, "전에"))
+    server.kill()
+    with pytest.raises(Unavailable):
+        await saver.aget_tuple(_config("a"))
+    with pytest.raises(Unavailable):
+        await _put(saver, _config("a"), _checkpoint(2))
+    with pytest.raises(Unavailable):
+        await saver.aput_writes(_config("a", "0001"), [("note", 1)], "task")
+    with pytest.raises(Unavailable):
+        await saver.adelete_thread("a")
+    server.start()
+    await _put(saver, _config("a", "0001"), _checkpoint(3, "전에", "후에"))
+    assert await _messages(saver, _config("a")) == ["전에", "후에"]
 
 
 async def test_redis_time_to_live(redis_url: str) -> None:
@@ -316,9 +313,7 @@ async def test_redis_that_decodes_is_refused(redis_url: str) -> None:
 
 async def test_mongo_standalone(tmp_path: Path) -> None:
     """No replica set, no transactions: the same."""
-    server = MongoServer(tmp_path / "mongo", replica_set=False)
-    server.start()
-    try:
+    with MongoServer(tmp_path / "mongo", replica_set=False) as server:
         async with AsyncMongoClient[dict[str, Any]](server.url()) as client:
             for keep in KEEPS:
                 saver = MongoSaver(client[keep], keep=keep, page_bytes=512)
@@ -329,30 +324,24 @@ async def test_mongo_standalone(tmp_path: Path) -> None:
                     await _put(saver, _config("a", f"{number - 1:04}"), _checkpoint(number, *texts))
                 assert await _messages(saver, _config("a")) == texts
                 assert len([1 async for _ in saver.alist(None)]) == (19 if keep == "all" else 1)
-    finally:
-        server.kill()
 
 
 async def test_mongo_killed_while_writing(tmp_path: Path) -> None:
     """Whatever moment it dies at: nothing acknowledged is lost, nothing is half there."""
-    server = MongoServer(tmp_path / "mongo")
-    server.start()
-    async with AsyncMongoClient[dict[str, Any]](
-        server.url(), serverSelectionTimeoutMS=300, socketTimeoutMS=2000
-    ) as client:
-        for keep in KEEPS:
-            saver = MongoSaver(client[keep], keep=keep, page_bytes=2048)
-            await _kill_while_writing(saver, server)
-    server.kill()
+    with MongoServer(tmp_path / "mongo") as server:
+        async with AsyncMongoClient[dict[str, Any]](
+            server.url(), serverSelectionTimeoutMS=300, socketTimeoutMS=2000
+        ) as client:
+            for keep in KEEPS:
+                saver = MongoSaver(client[keep], keep=keep, page_bytes=2048)
+                await _kill_while_writing(saver, server)
 
 
 async def test_redis_killed_while_writing(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path / "redis")
-    server.start()
-    async with Redis.from_url(server.url) as client:
-        for keep in KEEPS:
-            await _kill_while_writing(RedisSaver(client, keep=keep, prefix=keep), server)
-    server.kill()
+    with RedisServer(tmp_path / "redis") as server:
+        async with Redis.from_url(server.url) as client:
+            for keep in KEEPS:
+                await _kill_while_writing(RedisSaver(client, keep=keep, prefix=keep), server)
 
 
 async def _kill_while_writing(saver: Saver, server: ServerProcess) -> None:

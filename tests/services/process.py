@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 PATIENCE_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -33,7 +34,10 @@ def executable(path: Path) -> Path:
 
 @dataclass
 class ServerProcess(ABC):
-    """Starts and ends one server over one folder; after a restart it has the same ports."""
+    """Starts and ends one server over one folder; after a restart it has the same ports.
+
+    As a context it is started, and killed at the end.
+    """
 
     folder: Path
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -45,6 +49,13 @@ class ServerProcess(ABC):
     @abstractmethod
     def ready(self) -> bool:
         """Whether it answers; may raise OSError while it does not."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def start(self) -> None:
         """Start it and wait until it answers; it did not start if this raises."""
