@@ -27,6 +27,9 @@ MOST_TERMS = 50_000
 SAMPLE_CHARACTERS = 4_000
 """How much of a text is compared with others."""
 
+MOST_LONE = 4
+"""Of how many characters that are a query alone the pairs are looked for."""
+
 _SPACELESS = r"\p{Hangul}\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々"
 _LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--[{_SPACELESS}]]"
 _RUN = regex.compile(
@@ -63,8 +66,16 @@ def query_terms(query: str) -> list[str]:
     return said + [_CATEGORY + term for term in said]
 
 
-def is_single(term: str) -> bool:
-    """Whether a term is one character of a script in pairs: it stands in others' pairs too."""
+def lone_characters(wanted: Sequence[str]) -> list[str]:
+    """The single characters that a query is, if it is no more: they stand in others' pairs too.
+
+    Beside words they would only say again what a particle says.
+    """
+    said = [term for term in wanted if not term.startswith(_CATEGORY)]
+    return said[:MOST_LONE] if all(map(_is_single, said)) else []
+
+
+def _is_single(term: str) -> bool:
     found = _RUN.fullmatch(term)
     return len(term) == 1 and found is not None and found["pairs"] is not None
 
@@ -159,7 +170,7 @@ def matched_words(query: str, found: Iterable[str]) -> tuple[str, ...]:
 
 
 def _matched(word: str, made: Sequence[str], known: frozenset[str]) -> str:
-    if len(made) == 1 and is_single(made[0]):
+    if len(made) == 1 and _is_single(made[0]):
         return word if any(made[0] in term for term in known) else ""
     if 2 * sum(term in known for term in made) < len(made):
         return ""

@@ -29,8 +29,8 @@ COMMON_CANDIDATES = 200
 FEW = 500
 """Up to how many entries of a category each is looked up, instead of reading postings."""
 
-MOST_SINGLES, MOST_PAIRS = 4, 30
-"""Of how many single characters the pairs are looked for, and how many of each."""
+MOST_PAIRS = 30
+"""How many pairs with a lone character are looked for, the commonest."""
 
 CANDIDATES = 1_000
 LEAST_SHARE = 0.12

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 
 from pymongo import DeleteOne, InsertOne, ReturnDocument, UpdateOne
 
-from memory.lexical import entry_terms, is_single
+from memory.lexical import entry_terms, lone_characters
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.ranking import (
     FEW,
     MOST_PAIRS,
-    MOST_SINGLES,
     READ_AT_MOST,
     Ranking,
     Scored,
@@ -122,10 +121,10 @@ async def _statistics(database: MongoDatabase, owner: str) -> Statistics:
 async def _frequencies(
     database: MongoDatabase, owner: str, wanted: Sequence[str]
 ) -> dict[str, int]:
-    """In how many entries the wanted terms stand; for single characters, the pairs with them."""
+    """In how many entries the wanted terms stand; for lone characters, the pairs with them."""
     ids = [{"o": owner, "t": term} for term in wanted]
     documents = await database["terms"].find({"_id": {"$in": ids}}).to_list()
-    for character in list(filter(is_single, wanted))[:MOST_SINGLES]:
+    for character in lone_characters(wanted):
         low, high = {"o": owner, "t": ""}, {"o": owner, "t": "\U0010ffff"}
         where = {"_id": {"$gte": low, "$lte": high}, "_id.t": {"$regex": re.escape(character)}}
         documents += await database["terms"].find(where).sort("n", -1).limit(MOST_PAIRS).to_list()

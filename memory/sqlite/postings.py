@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from memory.lexical import EntryTerms, category_terms, is_single
+from memory.lexical import EntryTerms, category_terms, lone_characters
 from memory.ranking import (
     FEW,
     MOST_PAIRS,
-    MOST_SINGLES,
     READ_AT_MOST,
     Ranking,
     Scored,
@@ -174,13 +173,13 @@ def _archive(connection: sqlite3.Connection, owner: str) -> int | None:
 def _frequencies(
     connection: sqlite3.Connection, archive: int, wanted: Sequence[str]
 ) -> dict[str, int]:
-    """In how many entries the wanted terms stand; for single characters, the pairs with them."""
+    """In how many entries the wanted terms stand; for lone characters, the pairs with them."""
     rows = connection.execute(
         "SELECT term, entries FROM terms WHERE archive = ?"
         " AND term IN (SELECT value FROM json_each(?))",
         (archive, orjson.dumps(list(wanted)).decode()),
     ).fetchall()
-    for character in list(filter(is_single, wanted))[:MOST_SINGLES]:
+    for character in lone_characters(wanted):
         rows += connection.execute(
             "SELECT term, entries FROM terms WHERE archive = ? AND instr(term, ?)"
             " ORDER BY entries DESC LIMIT ?",

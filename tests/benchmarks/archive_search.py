@@ -1,0 +1,201 @@
+"""The archive's search: whether it finds what is meant, and how fast it stays as an archive grows.
+
+    python -m tests.benchmarks.archive_search quality [--korquad FILE] [--locomo FILE]
+    python -m tests.benchmarks.archive_search speed [--sizes 100,10000,100000]
+
+The public sets are not part of this repository: KorQuAD 1.0's development set (964 paragraphs,
+5,774 questions) and LoCoMo's locomo10.json (10 conversations), each as its authors give it.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import resource
+import sqlite3
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from memory.archive_rules import fingerprint, new_entry
+from memory.lexical import entry_terms
+from memory.records import Entry
+from memory.sqlite.archive import SQLiteArchive
+from memory.sqlite.database import Database
+from memory.sqlite.entries import insert_entry
+from tests.benchmarks.archive_notes import Notes
+
+ME, OTHER = "user_me", "user_other"
+DATA = Path(__file__).parents[1] / "data"
+
+Question = tuple[str, frozenset[int]]
+"""What is asked, and which of the texts answer it."""
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[tuple[Database, SQLiteArchive]]:
+    with tempfile.TemporaryDirectory() as folder:
+        database = await Database.open(Path(folder) / "bench.db")
+        yield database, SQLiteArchive(database)
+        await database.close()
+
+
+async def fill(database: Database, owner: str, contents: Sequence[str]) -> list[str]:
+    """Keep many entries in one transaction; their ids."""
+    made = [
+        (entry, entry_terms(entry.label, entry.category, entry.content), fingerprint(entry.content))
+        for entry in (_entry(owner, number, text) for number, text in enumerate(contents))
+    ]
+
+    def work(connection: sqlite3.Connection) -> None:
+        for one in made:
+            insert_entry(connection, *one)
+
+    await database.write(work)
+    return [entry.id for entry, _, _ in made]
+
+
+def _entry(owner: str, number: int, content: str) -> Entry:
+    return new_entry(owner, label="note", category=f"c{number % 20}", content=content, source=None)
+
+
+def own_set(language: str) -> tuple[list[str], list[Question]]:
+    notes = json.loads((DATA / f"archive_{language}.json").read_text())
+    questions = [
+        (question, frozenset([number]))
+        for number, note in enumerate(notes)
+        for question in note["questions"]
+    ]
+    return [note["text"] for note in notes], questions
+
+
+def korquad(path: Path) -> tuple[list[str], list[Question]]:
+    paragraphs = [one for article in _read(path)["data"] for one in article["paragraphs"]]
+    questions = [
+        (asked["question"], frozenset([number]))
+        for number, one in enumerate(paragraphs)
+        for asked in one["qas"]
+    ]
+    return [one["context"] for one in paragraphs], questions
+
+
+def locomo(conversation: dict[str, Any]) -> tuple[list[str], list[Question]]:
+    """Each utterance with its speaker is one text; the questions that the talk can answer."""
+    talk = conversation["conversation"]
+    said = [turn for key in talk if re.fullmatch(r"session_\d+", key) for turn in talk[key]]
+    number_of = {turn["dia_id"]: number for number, turn in enumerate(said)}
+    questions = []
+    for asked in conversation["qa"]:
+        named = re.findall(r"D\d+:\d+", " ".join(asked["evidence"]))
+        answers = frozenset(number_of[one] for one in named if one in number_of)
+        if answers and asked["category"] != 5:
+            questions.append((asked["question"], answers))
+    return [f"{turn['speaker']}: {turn['text']}" for turn in said], questions
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+async def found_at(texts: Sequence[str], questions: Sequence[Question]) -> list[int]:
+    """For each question at which place the first right text is found; 0 if not in the first ten."""
+    async with opened() as (database, archive):
+        # A text that is there twice is kept once, as its first.
+        first: dict[str, int] = {}
+        number_of = [first.setdefault(fingerprint(text), at) for at, text in enumerate(texts)]
+        ids = await fill(database, ME, [texts[at] for at in first.values()])
+        text_of = dict(zip(ids, first.values(), strict=True))
+        places = []
+        for question, answers in questions:
+            wanted = {number_of[answer] for answer in answers}
+            hits = (await archive.search(ME, question, limit=10)).items
+            numbers = [text_of[hit.entry.id] for hit in hits]
+            places.append(next((at for at, one in enumerate(numbers, 1) if one in wanted), 0))
+        return places
+
+
+async def quality(args: argparse.Namespace) -> None:
+    sets: dict[str, list[tuple[list[str], list[Question]]]] = {
+        "own, Korean": [own_set("ko")],
+        "own, English": [own_set("en")],
+    }
+    if args.korquad:
+        sets["KorQuAD 1.0 dev"] = [korquad(args.korquad)]
+    if args.locomo:
+        sets["LoCoMo"] = [locomo(one) for one in _read(args.locomo)]
+    for name, parts in sets.items():
+        places = [place for part in parts for place in await found_at(*part)]
+        shares = " ".join(
+            f"top-{top} {sum(0 < place <= top for place in places) / len(places):.3f}"
+            for top in (1, 5, 10)
+        )
+        texts = sum(len(part[0]) for part in parts)
+        print(f"{name}: {texts} texts, {len(places)} questions: {shares}", flush=True)
+
+
+async def speed(args: argparse.Namespace) -> None:
+    sizes = [int(size) for size in args.sizes.split(",")]
+    notes = Notes(seed=1)
+    async with opened() as (database, archive):
+        await fill(database, OTHER, [notes.note() for _ in range(1_000)])
+        held = 0
+        for size in sizes:
+            while held < size:
+                part = min(2_000, size - held)
+                await fill(database, ME, [notes.note() for _ in range(part)])
+                held += part
+            await _timed(
+                f"{size:>7} search", lambda: archive.search(ME, notes.question(), limit=10)
+            )
+            await _timed(
+                f"{size:>7} search in a category",
+                lambda: archive.search(ME, notes.question(), category="c1", limit=10),
+            )
+            await _timed(f"{size:>7} near", lambda: archive.near(ME, notes.note()))
+            await _timed(f"{size:>7} save", lambda: _save(archive, notes))
+            await _timed(
+                f"{size:>7} another's search",
+                lambda: archive.search(OTHER, notes.question(), limit=10),
+            )
+            megabytes = database.path.stat().st_size / 1e6
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            print(f"{size:>7} file {megabytes:.0f} MB, most memory {memory:.0f} MB", flush=True)
+        start = time.perf_counter()
+        moved = await archive.rename_category(ME, "c1", "renamed")
+        print(f"rename a category of {moved}: {time.perf_counter() - start:.2f} s")
+
+
+async def _save(archive: SQLiteArchive, notes: Notes) -> None:
+    await archive.save(ME, label="new", category="c1", content=notes.note())
+
+
+async def _timed(name: str, work: Callable[[], Awaitable[object]], times: int = 200) -> None:
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        await work()
+        seconds.append(time.perf_counter() - start)
+    seconds.sort()
+    p50, p95, most = (seconds[int(times * share)] * 1000 for share in (0.5, 0.95, 0.999))
+    print(f"{name}: p50 {p50:.1f} ms, p95 {p95:.1f} ms, most {most:.1f} ms", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    one = commands.add_parser("quality")
+    one.add_argument("--korquad", type=Path)
+    one.add_argument("--locomo", type=Path)
+    one.set_defaults(run=quality)
+    other = commands.add_parser("speed")
+    other.add_argument("--sizes", default="100,10000,100000")
+    other.set_defaults(run=speed)
+    args = parser.parse_args()
+    asyncio.run(args.run(args))
+
+
+if __name__ == "__main__":
+    main()
