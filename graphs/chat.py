@@ -5,6 +5,7 @@ It always ends with a text, inside the turn's limits, and every tool call has it
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -201,8 +202,11 @@ class Agent:
             4 * max(self._limits.argument_characters, self._limits.answer_characters),
         )
         try:
-            async with asyncio.timeout_at(until) as timer:
-                async for chunk in stream_model(model, prompt, deadline=progress.hard):
+            async with (
+                asyncio.timeout_at(until) as timer,
+                aclosing(stream_model(model, prompt, deadline=progress.hard)) as chunks,
+            ):
+                async for chunk in chunks:
                     text = reply.add(chunk)
                     if text:
                         write(Token(clean(text)))

@@ -86,7 +86,12 @@ class Turns:
                 raise
             return await self._same(run)
         run = replace(run, turn=turn.number)
-        await self._runs.start(run, partial(self._carry_out, turn, tools, request_id or run.id))
+        work = partial(self._carry_out, turn, tools, request_id or run.id)
+        try:
+            await self._runs.start(run, work)
+        except StoreError:
+            await self._history.abandon(run)
+            raise
         return run
 
     def _refuse_unknown(self, tools: Sequence[str] | None) -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from memory.errors import Unavailable
 from memory.events import DONE, ERROR, MESSAGE, done_data, error_data, message_data
 from memory.protocols import RunRecords
 from memory.records import Event, Run, Status
@@ -32,7 +33,10 @@ class Runs(Protocol):
     """Running work and its streams of events."""
 
     async def start(self, run: Run, work: Work) -> None:
-        """Execute ``work`` apart from the caller; ``done`` is appended whatever happens in it."""
+        """Execute ``work`` apart from the caller; ``done`` is appended whatever happens in it.
+
+        Raises Unavailable once the runs are being closed.
+        """
         ...
 
     def follow(self, owner: str, run_id: str, *, after: int = 0) -> AsyncIterator[Event]:
@@ -87,8 +91,11 @@ class LocalRuns:
         self._records = records
         self._elsewhere_seconds = elsewhere_seconds
         self._live: dict[str, _Live] = {}
+        self._closing = False
 
     async def start(self, run: Run, work: Work) -> None:
+        if self._closing:
+            raise Unavailable("The server is stopping; please try again in a moment.")
         self._drop_old()
         live = _Live(run)
         self._live[run.id] = live
@@ -133,6 +140,7 @@ class LocalRuns:
             live.task.cancel()
 
     async def close(self, *, grace_seconds: float) -> None:
+        self._closing = True
         tasks = [live.task for live in self._live.values() if live.task and not live.task.done()]
         if not tasks:
             return

@@ -131,6 +131,7 @@ def _assert_told(outcome: Outcome) -> None:
 
 
 @pytest.mark.timeout(600)  # so many examples take over a minute on a quiet machine
+@pytest.mark.timeout(1200)
 @settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(BEHAVIOURS), min_size=1, max_size=6), st.integers(1, 2))
 @example(list(BEHAVIOURS), 1)
@@ -143,6 +144,7 @@ def test_every_turn_ends_inside_its_budget_with_a_text(
     _assert_told(outcome)
 
 
+@pytest.mark.timeout(1200)
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from([b for b in BEHAVIOURS if b is not answers]),
