@@ -104,18 +104,25 @@ class Conversation:
 
     def numbered(self) -> dict[int, Ref]:
         """The entries of the list that was shown last, by the numbers that they were shown with."""
+        gone: set[str] = set()
         for turn in reversed(self.earlier):
-            refs = next((step.refs for step in reversed(turn.steps) if step.ok and step.refs), [])
-            lines = {int(number): line for number, line in _NUMBERED.findall(turn.answer)}
-            shown = _matched(lines, refs)
-            in_order = {n: ref for n, ref in enumerate(refs, 1) if ref.label in turn.answer}
-            if refs and not turn.answer:
-                return dict(enumerate(refs, 1))
-            if shown:
-                return in_order if shown.items() <= in_order.items() else shown
-            if lines and not refs and (labels := _labels(lines)):
-                return labels
+            gone |= {str(step.args.get("id")) for step in turn.steps if "deleted" in step.data}
+            if listed := _listed(turn):
+                return {number: ref for number, ref in listed.items() if ref.id not in gone}
         return {}
+
+
+def _listed(turn: Turn) -> dict[int, Ref]:
+    """The list that a turn showed: as its answer numbers it, or as the tool gave it."""
+    refs = next((step.refs for step in reversed(turn.steps) if step.ok and step.refs), [])
+    if refs and not turn.answer:
+        return dict(enumerate(refs, 1))
+    lines = {int(number): line for number, line in _NUMBERED.findall(turn.answer)}
+    if not refs:
+        return _labels(lines)
+    shown = _matched(lines, refs)
+    in_order = {number: ref for number, ref in enumerate(refs, 1) if ref.label in turn.answer}
+    return in_order if shown.items() <= in_order.items() and shown else shown
 
 
 def _about(steps: Sequence[Step], answer: str) -> Ref | None:

@@ -47,7 +47,7 @@ _NOUN = Phrase(
     "|archive|store|reminder|to remember|keep in mind"
     "|(?:a )?(?:quick |new )?note)_(?:[:：]|\\n|\\s[-–—]\\s)"
 )
-_FREE = Phrase(f"{LEAD}(?:save|archive|store|bookmark)[:：]?\\s+(?=\\S)")
+_FREE = Phrase(f"{LEAD}(?:save|bookmark)[:：]?\\s+(?=\\S)")
 _ARCHIVED = Phrase(
     f"{LEAD}(?:add|put|save|store|write|file|keep) (?P<content>\\S[^\\n]*?) (?:to|in"
     f"|into) (?:my |the |your )(?:archive|notes|memory){TRAIL}$"

@@ -1,9 +1,9 @@
-"""What a person's message asks for, in Korean or English. Pure; the newest message alone decides."""
+"""What a person's message asks for, in Korean or English. Pure; no other message counts."""
 
 import re
 from collections.abc import Callable, Sequence
 
-from graphs.offline import english, english_save, korean
+from graphs.offline import english, english_save, korean_change, korean_lookup, korean_save
 from graphs.offline.intent import Intent
 from graphs.offline.phrases import SHORT
 from graphs.offline.smalltalk import small_talk
@@ -12,16 +12,16 @@ from memory.text import language
 Reader = Callable[[str], Intent | None]
 
 # A wish to save that stands first is read first: what follows it is content, whatever it says.
-_STANDING_FIRST: Sequence[Reader] = (korean.heading, english_save.heading)
+_STANDING_FIRST: Sequence[Reader] = (korean_save.heading, english_save.heading)
 _COMMANDS: Sequence[Reader] = (
     small_talk,
-    korean.changing,
-    korean.deleting,
+    korean_change.changing,
+    korean_change.deleting,
     english.deleting,
     english.changing,
 )
-_STANDING_LAST: Sequence[Reader] = (korean.trailing, english_save.trailing)
-_LOOKING: Sequence[Reader] = (korean.looking, english.looking)
+_STANDING_LAST: Sequence[Reader] = (korean_save.trailing, english_save.trailing)
+_LOOKING: Sequence[Reader] = (korean_lookup.looking, english.looking)
 
 _SPACES = re.compile(r"[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")

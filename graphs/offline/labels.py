@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memory.text import cut_label, grapheme_count, language, sentences, words
+from graphs.offline.relevance import folded_words
+from memory.text import cut_label, grapheme_count, language, sentences
 
 LABEL_LIMIT = 30
 
@@ -77,7 +78,7 @@ class _Word:
 
 
 def label_of(content: str, limit: int = LABEL_LIMIT) -> str:
-    """A phrase of ``content`` with 1..``limit`` characters on one line; empty if it has no words."""
+    """A phrase of ``content`` on one line of 1..``limit`` characters; empty without any word."""
     sample = _INVISIBLE.sub(" ", content[:_SAMPLE])
     lines = [line for line in map(_plain, sentences(sample)) if _LETTER.search(line)]
     if not lines:
@@ -85,7 +86,7 @@ def label_of(content: str, limit: int = LABEL_LIMIT) -> str:
     heading = _heading(sample)
     if heading and grapheme_count(heading) <= limit:
         return heading
-    counts = Counter(words(sample))
+    counts = Counter(folded_words(sample))
     first = lines[:_SENTENCES]
     spoken = language(sample)
     own = [line for line in first if language(line) == spoken] or first
@@ -164,7 +165,7 @@ def _trimmed(span: Sequence[_Word]) -> str:
 
 def _weight(word: str, counts: Counter[str]) -> float:
     """How much a word tells: names, numbers and what is said again tell more."""
-    found = words(word)
+    found = folded_words(word)
     if not found or all(one in _WEAK for one in found):
         return 0.0
     often = max(counts[one] for one in found)

@@ -16,6 +16,7 @@ from graphs.offline.wording import is_own, say
 
 QUERY_CHARACTERS = 1_000
 LIMIT, MOST = 10, 30
+NOTE_ROOM, ANSWER_ROOM = 1_500, 500
 _LOOK_BACK = 3
 
 
@@ -119,7 +120,11 @@ class _Planner:
         others = {number: other for number, other in refs.items() if other.id != ref.id}
         content = _content(reads[-1]) if reads else ""
         content = content or ref.snippet
-        return Move(replies.found(ref, content, asked, others, self._language))
+        return self._told_of(ref, content, asked, others)
+
+    def _told_of(self, ref: Ref, content: str, asked: str, others: Mapping[int, Ref]) -> Move:
+        room = NOTE_ROOM if self._intent.kind == "find" else ANSWER_ROOM
+        return Move(replies.found(ref, content, asked, others, self._language, room=room))
 
     def _ask(self) -> Move:
         """What the archive has on anything else that was said, or that no model is there."""
@@ -137,7 +142,7 @@ class _Planner:
         enough = "…" not in best.snippet and coverage(wanted, best.snippet) >= 1.0
         if enough and not self._talk.done("archive_read"):
             others = {number: ref for number, ref in refs.items() if ref.id != best.id}
-            return Move(replies.found(best, best.snippet, asked, others, self._language))
+            return self._told_of(best, best.snippet, asked, others)
         return self._quoted(best, refs, asked)
 
     def _list(self) -> Move:

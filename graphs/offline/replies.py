@@ -10,7 +10,6 @@ from memory.text import Language
 
 REASON_CHARACTERS = 300
 SNIPPET_CHARACTERS = 120
-WHOLE_CHARACTERS = 400
 NAMES = 20
 
 
@@ -45,11 +44,19 @@ def _line(number: int, ref: Ref, snippets: bool) -> str:
     return f"{line}: {cut}"
 
 
-def found(ref: Ref, content: str, asked: str, others: Mapping[int, Ref], language: Language) -> str:
-    """The best sentences of one entry, and the others with their numbers."""
+def found(
+    ref: Ref,
+    content: str,
+    asked: str,
+    others: Mapping[int, Ref],
+    language: Language,
+    *,
+    room: int,
+) -> str:
+    """One entry, whole if it has room, else its best sentences; the others with their numbers."""
     head = say("found_one", language, label=ref.label, category=ref.category)
-    short = len(content) <= WHOLE_CHARACTERS and content.strip()
-    lines = [content.strip()] if short else best_sentences(asked, content) or [ref.label]
+    short = len(content) <= room and content.strip()
+    lines = [content.strip()] if short else best_sentences(asked, content, room) or [ref.label]
     parts = [head, quote(lines)]
     if others:
         parts.append(say("found_more", language) + "\n" + numbered(others))

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from graphs.offline.intents import read_intent
+from graphs.offline.relevance import folded_words
 from graphs.offline.wording import is_own
-from memory.text import Language, language, sentences, words
+from memory.text import Language, language, sentences
 
 _MESSAGE = 8_000
 _SENTENCE = 300
@@ -54,11 +55,11 @@ class _Candidate:
 
 
 def summary_of(old: str, conversation: Sequence[Line], limit: int) -> str:
-    """At most ``limit`` characters: what tells most of the old summary and of what came after it."""
+    """At most ``limit`` characters: what tells most of the old summary and of what came after."""
     own = " ".join(line.content[:_MESSAGE] for line in conversation if line.role == "user")
     spoken = language(own or old)
     texts = [*_old_lines(old), *_new_lines(conversation, spoken)]
-    counts = Counter(word for text, _ in texts for word in set(words(text)))
+    counts = Counter(word for text, _ in texts for word in set(folded_words(text)))
     candidates = [
         _Candidate(place, text, _score(text, counts) + bonus)
         for place, (text, bonus) in enumerate(texts)
@@ -86,7 +87,7 @@ def _new_lines(conversation: Sequence[Line], spoken: Language) -> Iterator[tuple
         mine = 0.5 if line.role == "user" else 0.0
         for sentence in sentences(line.content[:_MESSAGE]):
             text = " ".join(sentence.split())[:_SENTENCE]
-            if len(words(text)) >= 2 and not _CHAT.match(text):
+            if len(folded_words(text)) >= 2 and not _CHAT.match(text):
                 yield f"- {who}: {text}", recent + mine
 
 
@@ -99,7 +100,9 @@ def _says_nothing(line: Line) -> bool:
 def _score(text: str, counts: Counter[str]) -> float:
     told = 1.5 * bool(_NUMBER.search(text)) + 1.5 * bool(_DECIDED.search(text))
     names = 0.5 * min(len(_NAME.findall(text)), 3)
-    themes = [counts[word] for word in set(words(text)) if counts[word] > 1 and len(word) > 1]
+    themes = [
+        counts[word] for word in set(folded_words(text)) if counts[word] > 1 and len(word) > 1
+    ]
     return told + names + 0.1 * min(sum(themes), 10) - 0.002 * len(text)
 
 
@@ -108,7 +111,7 @@ def _fitting(ranked: Sequence[_Candidate], limit: int) -> list[_Candidate]:
     seen: set[str] = set()
     room = limit
     for one in ranked:
-        told = " ".join(words(one.text))
+        told = " ".join(folded_words(one.text))
         if told not in seen and len(one.text) + 1 <= room:
             chosen.append(one)
             seen.add(told)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphs.offline.relevance import coverage, key_words
-from memory.text import Language, language, normalize, words
+from graphs.offline.relevance import coverage, folded_words, key_words
+from memory.text import Language, language, normalize
 
 _SAMPLE = 8_000
 _HANGUL = re.compile(r"[가-힣]")
@@ -145,7 +145,7 @@ def category_of(content: str, known: Sequence[str]) -> str:
 
 def _scores(sample: str) -> list[float]:
     """For each topic how many different words tell of it, the repeated ones a little more."""
-    said = words(sample)
+    said = folded_words(sample)
     latin = {form: said.count(form) for form in set(said) if not _HANGUL.search(form)}
     hangul = [word for word in dict.fromkeys(said) if _HANGUL.search(word)]
     return [sum(_told(word, latin, hangul) for word in topic.told_by) for topic in TOPICS]
