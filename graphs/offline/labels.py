@@ -43,9 +43,9 @@ _WEAK = frozenset(
 )
 # An opening that names nothing.
 _OPENING = re.compile(
-    r"^(?:참고로|일단|우선|그리고|그런데|그래서|안녕하세요|note(?: that)?|fyi|btw|hi"
+    r"^(?:(?:참고로|일단|우선|그리고|그런데|그래서|안녕하세요|note(?: that)?|fyi|btw|hi"
     r"|hello|so|and|but|also"
-    r"|remember(?: that)?|please|the|a|an)(?=[\s,.:!])[\s,.:!]*",
+    r"|remember(?: that)?|please|the|a|an)(?=[\s,.:!])[\s,.:!]*){1,3}",
     re.IGNORECASE,
 )
 _LOOSE_END = frozenset(

@@ -87,7 +87,9 @@ def _new_lines(conversation: Sequence[Line], spoken: Language) -> Iterator[tuple
         mine = 0.5 if line.role == "user" else 0.0
         for sentence in sentences(line.content[:_MESSAGE]):
             text = " ".join(sentence.split())[:_SENTENCE]
-            if len(folded_words(text)) >= 2 and not _CHAT.match(text):
+            # What the assistant said without a fact in it was said for the moment only.
+            tells = line.role == "user" or _facts(text) > 0
+            if tells and len(folded_words(text)) >= 2 and not _CHAT.match(text):
                 yield f"- {who}: {text}", recent + mine
 
 
@@ -98,12 +100,15 @@ def _says_nothing(line: Line) -> bool:
 
 
 def _score(text: str, counts: Counter[str]) -> float:
+    said = set(folded_words(text))
+    themes = sum(counts[word] for word in said if counts[word] > 1 and len(word) > 1)
+    return _facts(text) + 0.1 * min(themes, 10) - 0.002 * len(text)
+
+
+def _facts(text: str) -> float:
+    """How much numbers, decisions and names a sentence holds."""
     told = 1.5 * bool(_NUMBER.search(text)) + 1.5 * bool(_DECIDED.search(text))
-    names = 0.5 * min(len(_NAME.findall(text)), 3)
-    themes = [
-        counts[word] for word in set(folded_words(text)) if counts[word] > 1 and len(word) > 1
-    ]
-    return told + names + 0.1 * min(sum(themes), 10) - 0.002 * len(text)
+    return told + 0.5 * min(len(_NAME.findall(text)), 3)
 
 
 def _fitting(ranked: Sequence[_Candidate], limit: int) -> list[_Candidate]:
