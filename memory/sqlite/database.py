@@ -42,7 +42,7 @@ class Database:
         can't be opened.
         """
         database = cls(path)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
         try:
             await database._run(
                 database._writer, lambda connection: _migrate(connection, migrations)
