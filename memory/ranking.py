@@ -6,8 +6,7 @@ content, and comes in the more the rarer the term and the shorter the entry.
 
 import heapq
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -20,7 +19,7 @@ Notes hold a term once or twice, so that a second time says less than in documen
 MOST_TERMS = 64
 """How many terms of a query are looked at, the rarest."""
 
-READ_AT_MOST = 10_000
+READ_AT_MOST = 6_000
 """How many postings of rare terms a search reads to find its candidates."""
 
 COMMON_CANDIDATES = 200
@@ -37,6 +36,10 @@ LEAST_SHARE = 0.12
 """Of the best entry's score, below which an entry does not count as found."""
 
 
+Posting = tuple[int, int, int]
+"""An entry's number, a term's weight in it, its length in terms."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statistics:
     """What one owner's archive holds: entries, the mean of their lengths in terms."""
@@ -47,11 +50,10 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """An entry by its number, its score, the terms found in it."""
+    """An entry by its number and its score."""
 
     entry: int
     score: float
-    found: frozenset[str]
 
 
 def rarity(frequency: int, entries: int) -> float:
@@ -67,8 +69,8 @@ class Ranking:
     """
 
     def __init__(self, frequencies: Mapping[str, int], statistics: Statistics) -> None:
-        self._scores: dict[int, float] = defaultdict(float)
-        self._found: dict[int, list[str]] = defaultdict(list)
+        self._scores: dict[int, float] = {}
+        self._postings: list[tuple[str, Sequence[Posting]]] = []
         self._frequencies = frequencies
         self._entries = statistics.entries
         self._fixed = K1 * (1 - B)
@@ -78,14 +80,15 @@ class Ranking:
         rare = max(1, sum(read <= READ_AT_MOST for read in reads))
         self.rare, self.common = ordered[:rare], ordered[rare:]
 
-    def add(self, term: str, postings: Iterable[tuple[int, int, int]]) -> None:
-        """Postings of ``term``: an entry, the term's weight in it, the entry's length in terms."""
+    def add(self, term: str, postings: Sequence[Posting]) -> None:
+        """The postings of ``term``."""
         value = rarity(self._frequencies[term], self._entries) * (K1 + 1)
-        scores, found = self._scores, self._found
-        fixed, per_length = self._fixed, self._per_length
+        scores, fixed, per_length = self._scores, self._fixed, self._per_length
+        score_of = scores.get
         for entry, weight, length in postings:
-            scores[entry] += value * weight / (weight + fixed + per_length * length)
-            found[entry].append(term)
+            gain = value * weight / (weight + fixed + per_length * length)
+            scores[entry] = score_of(entry, 0.0) + gain
+        self._postings.append((term, postings))
 
     def seen(self) -> list[int]:
         """All entries that hold any of the terms added so far."""
@@ -93,7 +96,7 @@ class Ranking:
 
     def keep(self, entries: Iterable[int]) -> None:
         """Leave out all entries but these."""
-        self._scores = defaultdict(float, {one: self._scores[one] for one in entries})
+        self._scores = {one: self._scores[one] for one in entries}
 
     def candidates(self) -> list[int]:
         """The best entries so far, in the order of their numbers."""
@@ -101,11 +104,15 @@ class Ranking:
 
     def best(self) -> list[Scored]:
         """Entries best first, the newer of equals; what is far below the best is not found."""
-        scores = self._scores
-        ranked = heapq.nsmallest(CANDIDATES, scores, key=lambda entry: (-scores[entry], -entry))
-        least = LEAST_SHARE * scores[ranked[0]] if ranked else 0.0
-        return [
-            Scored(entry, scores[entry], frozenset(self._found[entry]))
-            for entry in ranked
-            if scores[entry] >= least
-        ]
+        least = LEAST_SHARE * max(self._scores.values(), default=0.0)
+        near = [(score, entry) for entry, score in self._scores.items() if score >= least]
+        return [Scored(entry, score) for score, entry in heapq.nlargest(CANDIDATES, near)]
+
+    def found_in(self, entries: Iterable[int]) -> dict[int, set[str]]:
+        """Which terms were found in each of these entries."""
+        found: dict[int, set[str]] = {entry: set() for entry in entries}
+        for term, postings in self._postings:
+            for entry, _, _ in postings:
+                if entry in found:
+                    found[entry].add(term)
+        return found

@@ -25,7 +25,7 @@ from memory.errors import Conflict, NotFound, Stale
 from memory.lexical import matched_words, overlap, query_terms, sample_terms
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.mongo.faults import mapped_errors
-from memory.mongo.postings import add_postings, best_entries, next_number, remove_postings
+from memory.mongo.postings import add_postings, next_number, rank_entries, remove_postings
 from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.times import from_micros, now, to_micros
 
@@ -159,14 +159,16 @@ class MongoArchive:
         skip = int(decode_cursor(cursor, int)[0]) if cursor is not None else 0
         wanted = query_terms(query)
         with mapped_errors():
-            best = await best_entries(self._database, owner, wanted, category=category)
+            ranking = await rank_entries(self._database, owner, wanted, category=category)
+            best = ranking.best()
             shown = best[skip : skip + limit]
-            entries = await self._by_number(owner, [one.entry for one in shown], content=False)
+            found_in = ranking.found_in(one.entry for one in shown)
+            entries = await self._by_number(owner, list(found_in), content=False)
         found = [
             Found(
                 entry=entries[one.entry],
                 score=round(one.score, 4),
-                matched=matched_words(query, one.found),
+                matched=matched_words(query, found_in[one.entry]),
             )
             for one in shown
             if one.entry in entries
@@ -177,7 +179,7 @@ class MongoArchive:
         said, same = sample_terms(content), fingerprint(content)
         with mapped_errors():
             wanted = list(said)[:NEAR_TERMS]
-            best = await best_entries(self._database, owner, wanted)
+            best = (await rank_entries(self._database, owner, wanted)).best()
             entries = await self._by_number(owner, [one.entry for one in best[:NEAR_CANDIDATES]])
             exact = await self._entries.find_one({"owner": owner, "fingerprint": same})
         candidates = {entry.id: entry for entry in entries.values()}

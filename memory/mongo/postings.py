@@ -11,14 +11,11 @@ from memory.ranking import (
     FEW,
     MOST_PAIRS,
     READ_AT_MOST,
+    Posting,
     Ranking,
-    Scored,
     Statistics,
 )
 from memory.records import Entry
-
-Posting = tuple[int, int, int]
-"""An entry's number, the term's weight in it, the entry's length in terms."""
 
 
 async def next_number(database: MongoDatabase, session: Session) -> int:
@@ -93,10 +90,10 @@ async def _count(
     )
 
 
-async def best_entries(
+async def rank_entries(
     database: MongoDatabase, owner: str, wanted: Sequence[str], *, category: str | None = None
-) -> list[Scored]:
-    """The owner's entries, of a category if one is named, that hold wanted terms, best first."""
+) -> Ranking:
+    """Rank the owner's entries, of a category if one is named, that hold wanted terms."""
     ranking = Ranking(
         await _frequencies(database, owner, wanted), await _statistics(database, owner)
     )
@@ -108,7 +105,7 @@ async def best_entries(
     candidates = ranking.candidates() if ranking.common else []
     for term in ranking.common:
         ranking.add(term, await _postings(database, owner, term, few or candidates))
-    return ranking.best()
+    return ranking
 
 
 async def _statistics(database: MongoDatabase, owner: str) -> Statistics:

@@ -41,7 +41,7 @@ from memory.sqlite.entries import (
     replace_entry,
     rows_by_number,
 )
-from memory.sqlite.postings import best_entries, rename_category_terms, unindex_entry
+from memory.sqlite.postings import rank_entries, rename_category_terms, unindex_entry
 from memory.times import now, to_micros
 
 
@@ -143,14 +143,16 @@ class SQLiteArchive:
         wanted = query_terms(query)
 
         def work(connection: sqlite3.Connection) -> tuple[list[Found], bool]:
-            best = best_entries(connection, owner, wanted, category=category)
+            ranking = rank_entries(connection, owner, wanted, category=category)
+            best = ranking.best()
             shown = best[skip : skip + limit]
-            rows = rows_by_number(connection, [one.entry for one in shown], content=False)
+            found_in = ranking.found_in(one.entry for one in shown)
+            rows = rows_by_number(connection, list(found_in), content=False)
             found = [
                 Found(
                     entry=entry_from(row),
                     score=round(one.score, 4),
-                    matched=matched_words(query, one.found),
+                    matched=matched_words(query, found_in[one.entry]),
                 )
                 for one, row in zip(shown, rows, strict=True)
             ]
@@ -162,7 +164,7 @@ class SQLiteArchive:
     async def near(self, owner: str, content: str, *, limit: int = 5) -> Sequence[Near]:
         def work(connection: sqlite3.Connection) -> list[Near]:
             said, same = sample_terms(content), fingerprint(content)
-            best = best_entries(connection, owner, list(said)[:NEAR_TERMS])
+            best = rank_entries(connection, owner, list(said)[:NEAR_TERMS]).best()
             known = connection.execute(
                 "SELECT number FROM entries WHERE owner = ? AND fingerprint = ?", (owner, same)
             )

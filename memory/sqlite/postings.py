@@ -10,8 +10,8 @@ from memory.ranking import (
     FEW,
     MOST_PAIRS,
     READ_AT_MOST,
+    Posting,
     Ranking,
-    Scored,
     Statistics,
 )
 from memory.records import Entry
@@ -137,17 +137,17 @@ def rename_category_terms(
     return held
 
 
-def best_entries(
+def rank_entries(
     connection: sqlite3.Connection,
     owner: str,
     wanted: Sequence[str],
     *,
     category: str | None = None,
-) -> list[Scored]:
-    """The owner's entries, of a category if one is named, that hold wanted terms, best first."""
+) -> Ranking:
+    """Rank the owner's entries, of a category if one is named, that hold wanted terms."""
     row = connection.execute("SELECT * FROM archives WHERE owner = ?", (owner,)).fetchone()
     if row is None or not row["entries"]:
-        return []
+        return Ranking({}, Statistics(0, 0.0))
     archive = row["number"]
     ranking = Ranking(
         _frequencies(connection, archive, wanted),
@@ -162,7 +162,7 @@ def best_entries(
     candidates = ranking.candidates() if ranking.common else []
     for term in ranking.common:
         ranking.add(term, _postings_among(connection, archive, term, few or candidates))
-    return ranking.best()
+    return ranking
 
 
 def _archive(connection: sqlite3.Connection, owner: str) -> int | None:
@@ -199,7 +199,7 @@ def _few(connection: sqlite3.Connection, owner: str, category: str) -> list[int]
 
 def _newest_postings(
     connection: sqlite3.Connection, archive: int, term: str, category: str | None
-) -> list[tuple[int, int, int]]:
+) -> list[Posting]:
     """Entry, weight and length of a term's newest postings."""
     within = "(SELECT category FROM entries WHERE number = entry) = ?"
     return _tuples(
@@ -212,7 +212,7 @@ def _newest_postings(
 
 def _postings_among(
     connection: sqlite3.Connection, archive: int, term: str, entries: Sequence[int]
-) -> list[tuple[int, int, int]]:
+) -> list[Posting]:
     """Entry, weight and length of a term's postings for these entries."""
     return _tuples(
         connection,
@@ -224,7 +224,7 @@ def _postings_among(
 
 def _tuples(
     connection: sqlite3.Connection, query: str, values: tuple[object, ...]
-) -> list[tuple[int, int, int]]:
+) -> list[Posting]:
     cursor = connection.cursor()
     cursor.row_factory = None  # thousands of rows are read: plain tuples take half the time
     return cursor.execute(query, values).fetchall()

@@ -14,7 +14,7 @@ def test_a_rare_term_tells_more_than_a_common_one() -> None:
     ranking.add("rare", [(1, 1, 20)])
     ranking.add("common", [(2, 1, 20), (1, 1, 20)])
     assert order(ranking)[0] == 1
-    assert ranking.best()[0].found == {"rare", "common"}
+    assert ranking.found_in([1, 2]) == {1: {"rare", "common"}, 2: {"common"}}
 
 
 def test_more_weight_and_less_length_come_first_and_of_equals_the_newer() -> None:
