@@ -19,7 +19,6 @@ from pydantic import BaseModel
 
 from graphs.offline.conversation import Conversation
 from graphs.offline.planning import Call, next_move
-from graphs.offline.structured import fill
 from memory.tokens import PER_MESSAGE, estimate_tokens
 
 _PIECES = re.compile(r"\S+\s*|\s+")
@@ -111,6 +110,8 @@ def _answer(
 ) -> AIMessage:
     """The one answer to ``messages``, with what it took and gave in estimated tokens."""
     if schema := options.get("structured"):
+        from graphs.offline.structured import fill  # a talk needs none of its tables
+
         return _with_usage(messages, AIMessage(content=fill(schema, _newest(messages))))
     names = frozenset(tool["function"]["name"] for tool in options.get("tools") or ())
     move = next_move(Conversation(messages), names)

@@ -209,9 +209,20 @@ def test_a_turn_ends_after_a_few_calls_none_of_them_twice(
 
 @pytest.mark.parametrize(
     "piece",
-    ["가", "a", " ", "\n", "저장", "저장해줘 ", "이거 ", "delete ", "save this ", "라벨을 ", "?", "'",
-     "1, ", "좀 ", "메모 중에 ", "\t", "“", "그 ", ":", "show me my ", "\x00", "\ud800"],
-)  # fmt: skip
+    [
+        *("가", "a", " ", "\n", "\t", "?", "'", ":", "“", "\x00", "\ud800", "1, ", "그 ", "좀 "),
+        *(
+            "저장",
+            "저장해줘 ",
+            "이거 ",
+            "라벨을 ",
+            "메모 중에 ",
+            "delete ",
+            "save this ",
+            "show me my ",
+        ),
+    ],
+)
 def test_long_messages_are_read(piece: str) -> None:
     """What is read of a message is bounded; the suite's own time limit would tell otherwise."""
     bound = OfflineChatModel().bind_tools(TOOLS)
