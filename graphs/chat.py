@@ -37,6 +37,7 @@ from graphs.routing import after_model, after_tools
 from graphs.state import (
     ChatContext,
     ChatInput,
+    ChatOutput,
     ChatState,
     Notice,
     Said,
@@ -51,7 +52,7 @@ from memory.keys import message_key, turn_of
 from memory.protocols import Archive, History
 from tools.caller import Caller
 
-ChatGraph = CompiledStateGraph[ChatState, ChatContext, ChatInput, ChatState]
+ChatGraph = CompiledStateGraph[ChatState, ChatContext, ChatInput, ChatOutput]
 Update = dict[str, Any]
 Write = Callable[[Any], None]
 
@@ -282,7 +283,9 @@ def build_chat_graph(
     the checkpointed state wherever they disagree. The graph writes ChatEvents to the custom stream.
     """
     agent = Agent(model, tools, limits=limits or Limits(), archive=archive, history=history)
-    graph = StateGraph(ChatState, context_schema=ChatContext, input_schema=ChatInput)
+    graph = StateGraph(
+        ChatState, context_schema=ChatContext, input_schema=ChatInput, output_schema=ChatOutput
+    )
     graph.add_node("recall", agent.recall)
     graph.add_node("compose", agent.compose)
     graph.add_node("model", agent.call)

@@ -26,6 +26,13 @@ class ChatInput(TypedDict):
     messages: list[AnyMessage]
 
 
+class ChatOutput(TypedDict):
+    """What a turn leaves behind: the window, its answer last, and the summary before it."""
+
+    messages: list[AnyMessage]
+    summary: SummaryState | None
+
+
 class ChatState(TypedDict, total=False):
     """A bounded window of recent messages and the summary of what came before it.
 
