@@ -1,7 +1,6 @@
 """A person's archive in MongoDB, with its own index of search terms."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pymongo import DESCENDING
 from pymongo.errors import DuplicateKeyError
@@ -22,15 +21,26 @@ from memory.archive_rules import (
 )
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import Conflict, NotFound, Stale
-from memory.lexical import matched_words, overlap, query_terms, sample_terms
+from memory.lexical import category_terms, matched_words, overlap, query_terms, sample_terms
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.mongo.faults import mapped_errors
-from memory.mongo.postings import add_postings, next_number, rank_entries, remove_postings
+from memory.mongo.postings import (
+    add_postings,
+    indexed_by,
+    move_postings,
+    next_number,
+    rank_entries,
+    remove_postings,
+)
+from memory.preparing import Prepared, prepare
 from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.times import from_micros, now, to_micros
 
 _NEWEST = [("created_at", DESCENDING), ("number", DESCENDING)]
-_WITHOUT_CONTENT = {"content": 0}
+_WITHOUT_CONTENT = {"content": 0, "terms": 0, "category_terms": 0}
+
+MOVED_AT_ONCE = 500
+"""How many entries of a renamed category move in one transaction."""
 
 
 class MongoArchive:
@@ -45,22 +55,25 @@ class MongoArchive:
     ) -> Entry:
         entry = new_entry(owner, label=label, category=category, content=content, source=source)
 
+        made = await prepare(entry)
+
         async def work(session: Session) -> Entry:
-            await self._refuse_duplicate(entry, session)
-            number = await next_number(self._database, session)
-            document = _document(entry) | {"_id": entry.id, "number": number}
+            await self._refuse_duplicate(entry, made, session)
+            document = _document(entry, made) | {"_id": entry.id, "number": number}
             try:
                 await self._entries.insert_one(document, session=session)
             except DuplicateKeyError as error:
-                await self._refuse_duplicate(entry, None)
+                await self._refuse_duplicate(entry, made, None)
                 raise Conflict("This entry has just changed.", code="duplicate") from error
-            await add_postings(self._database, entry, number, session)
+            await add_postings(self._database, owner, number, made.terms, session)
             return entry
 
+        with mapped_errors():
+            number = await next_number(self._database)
         return await self._database.atomic(work)
 
-    async def _refuse_duplicate(self, entry: Entry, session: Session) -> None:
-        where = {"owner": entry.owner, "fingerprint": fingerprint(entry.content)}
+    async def _refuse_duplicate(self, entry: Entry, made: Prepared, session: Session) -> None:
+        where = {"owner": entry.owner, "fingerprint": made.fingerprint}
         known = await self._entries.find_one(where, {"_id": 1}, session=session)
         if known is not None and known["_id"] != entry.id:
             raise Conflict(
@@ -89,38 +102,49 @@ class MongoArchive:
         content: str | None = None,
         if_version: int | None = None,
     ) -> Entry:
-        async def work(session: Session) -> Entry:
+        before = await self.get(owner, entry_id)
+        refuse_stale(before, if_version)
+        after = changed_entry(before, label=label, category=category, content=content)
+        made = await prepare(after)
+
+        async def work(session: Session) -> Entry | None:
             document = await self._owned(owner, entry_id, session)
-            before = _entry_from(document)
-            refuse_stale(before, if_version)
-            after = changed_entry(before, label=label, category=category, content=content)
-            await self._refuse_duplicate(after, session)
-            await self._replace(before, after, document["number"], session)
+            if document["version"] != before.version:
+                return None
+            await self._refuse_duplicate(after, made, session)
+            await self._replace(document, after, made, session)
             return after
 
-        return await self._database.atomic(work)
+        changed = await self._database.atomic(work)
+        if changed is not None:
+            return changed
+        # Changed between: what is asked for still holds, unless for the version before only.
+        return await self.update(
+            owner, entry_id, label=label, category=category, content=content, if_version=if_version
+        )
 
-    async def _replace(self, before: Entry, after: Entry, number: int, session: Session) -> None:
+    async def _replace(
+        self, before: Document, after: Entry, made: Prepared, session: Session
+    ) -> None:
         try:
             changed = await self._entries.update_one(
-                {"_id": before.id, "version": before.version},
-                {"$set": _document(after)},
+                {"_id": after.id, "version": before["version"]},
+                {"$set": _document(after, made)},
                 session=session,
             )
         except DuplicateKeyError as error:
-            await self._refuse_duplicate(after, None)
+            await self._refuse_duplicate(after, made, None)
             raise Stale("The entry has just changed.") from error
         if changed.matched_count == 0:
             raise Stale("The entry has just changed.")
-        await remove_postings(self._database, before, number, session)
-        await add_postings(self._database, after, number, session)
+        await remove_postings(self._database, before, session)
+        await add_postings(self._database, after.owner, before["number"], made.terms, session)
 
     async def delete(self, owner: str, entry_id: str) -> None:
         async def work(session: Session) -> None:
             document = await self._owned(owner, entry_id, session)
-            entry, number = _entry_from(document), document["number"]
             # The entry last: until it is gone, a deletion cut short can be asked for again.
-            await remove_postings(self._database, entry, number, session)
+            await remove_postings(self._database, document, session)
             await self._entries.delete_one({"_id": entry_id, "owner": owner}, session=session)
 
         await self._database.atomic(work)
@@ -216,16 +240,40 @@ class MongoArchive:
 
     async def rename_category(self, owner: str, name: str, new_name: str) -> int:
         kept = check_category(new_name)
+        with mapped_errors():
+            held = await self._entries.count_documents({"owner": owner, "category": name})
+        if not held:
+            raise NotFound.of("category")
+        moved = 0
+        while kept != name and (part := await self._move_some(owner, name, kept)):
+            moved += part
+        return moved or held
+
+    async def _move_some(self, owner: str, name: str, new_name: str) -> int:
+        """Move some entries to another category; how many: a whole one may outlast a transaction.
+
+        What a crash leaves is two categories, each whole, and a rename that can be asked for again.
+        """
+        old, new = category_terms(name), category_terms(new_name)
 
         async def work(session: Session) -> int:
-            found = self._entries.find({"owner": owner, "category": name}, session=session)
+            where = {"owner": owner, "category": name}
+            columns = {"number": 1, "length": 1}
+            found = self._entries.find(where, columns, session=session).limit(MOVED_AT_ONCE)
             documents = await found.to_list()
             if not documents:
-                raise NotFound.of("category")
-            for document in documents if kept != name else ():
-                before = _entry_from(document)
-                after = replace(before, category=kept, version=before.version + 1, updated_at=now())
-                await self._replace(before, after, document["number"], session)
+                return 0
+            await move_postings(self._database, owner, documents, old, new, session)
+            changed = {
+                "category": new_name,
+                "category_terms": list(new),
+                "updated_at": to_micros(now()),
+            }
+            await self._entries.update_many(
+                {"_id": {"$in": [one["_id"] for one in documents]}},
+                {"$set": changed, "$inc": {"version": 1}},
+                session=session,
+            )
             return len(documents)
 
         return await self._database.atomic(work)
@@ -236,19 +284,20 @@ class MongoArchive:
         return digest_text(categories[:DIGEST_CATEGORIES], newest.items, max_tokens=max_tokens)
 
 
-def _document(entry: Entry) -> Document:
+def _document(entry: Entry, made: Prepared) -> Document:
     source = entry.source
     return {
         "owner": entry.owner,
         "category": entry.category,
         "label": entry.label,
         "content": entry.content,
-        "fingerprint": fingerprint(entry.content),
+        "fingerprint": made.fingerprint,
         "size": entry.size,
         "source": {"room_id": source.room_id, "key": source.key} if source else None,
         "created_at": to_micros(entry.created_at),
         "updated_at": to_micros(entry.updated_at),
         "version": entry.version,
+        **indexed_by(made.terms),
     }
 
 

@@ -1,11 +1,11 @@
 """The index of search terms in MongoDB: which entry of which owner holds a term, how much."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from pymongo import DeleteOne, InsertOne, ReturnDocument, UpdateOne
+from pymongo import ReturnDocument, UpdateOne
 
-from memory.lexical import entry_terms, lone_characters
+from memory.lexical import EntryTerms, lone_characters
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.ranking import (
     FEW,
@@ -15,76 +15,102 @@ from memory.ranking import (
     Ranking,
     Statistics,
 )
-from memory.records import Entry
 
 
-async def next_number(database: MongoDatabase, session: Session) -> int:
-    """A number for a new entry; postings name entries by it, since it is short."""
+async def next_number(database: MongoDatabase) -> int:
+    """A number for a new entry; postings name entries by it, since it is short.
+
+    Outside of any transaction: all who save would wait for one another here.
+    """
     counter = await database["counters"].find_one_and_update(
         {"_id": "entries"},
         {"$inc": {"last": 1}},
         upsert=True,
         return_document=ReturnDocument.AFTER,
-        session=session,
     )
     return int((counter or {"last": 0})["last"])
 
 
+def indexed_by(made: EntryTerms) -> Document:
+    """What an entry's document keeps of its terms: by these it is taken out of the index.
+
+    They are not made again from its content: another version of Tomato may have made them.
+    """
+    return {
+        "terms": list(made.weights),
+        "category_terms": list(made.category),
+        "length": made.length,
+    }
+
+
 async def add_postings(
-    database: MongoDatabase, entry: Entry, number: int, session: Session
+    database: MongoDatabase, owner: str, number: int, made: EntryTerms, session: Session
 ) -> None:
     """Index an entry under its number."""
-    made = entry_terms(entry.label, entry.category, entry.content)
-    weights, length, owner = made.all(), made.length, entry.owner
-    if weights:
-        await database["postings"].bulk_write(
-            [
-                InsertOne({"_id": {"o": owner, "t": term, "e": number}, "w": weight, "l": length})
-                for term, weight in weights.items()
-            ],
-            ordered=False,
-            session=session,
-        )
-    await _count(database, owner, weights, 1, length, session)
+    documents: list[Document] = [
+        {"_id": {"o": owner, "t": term, "e": number}, "w": weight, "l": made.length}
+        for term, weight in made.all().items()
+    ]
+    if documents:
+        await database["postings"].insert_many(documents, ordered=False, session=session)
+    await _count_terms(database, owner, dict.fromkeys(made.all(), 1), session)
+    await _count_entries(database, owner, 1, made.length, session)
 
 
-async def remove_postings(
-    database: MongoDatabase, entry: Entry, number: int, session: Session
-) -> None:
-    """Take an entry out of the index; a term that nothing holds any more is gone too."""
-    made = entry_terms(entry.label, entry.category, entry.content)
-    weights, owner = made.all(), entry.owner
-    if weights:
-        await database["postings"].bulk_write(
-            [DeleteOne({"_id": {"o": owner, "t": term, "e": number}}) for term in weights],
-            ordered=False,
-            session=session,
-        )
-    await _count(database, owner, weights, -1, made.length, session)
-    gone = {"_id": {"$in": [{"o": owner, "t": term} for term in weights]}, "n": {"$lte": 0}}
-    await database["terms"].delete_many(gone, session=session)
+async def remove_postings(database: MongoDatabase, entry: Document, session: Session) -> None:
+    """Take an entry, as its document is, out of the index; terms that nothing holds go too."""
+    owner, number = entry["owner"], entry["number"]
+    terms = [*entry["terms"], *entry["category_terms"]]
+    keys = [{"o": owner, "t": term, "e": number} for term in terms]
+    await database["postings"].delete_many({"_id": {"$in": keys}}, session=session)
+    await _count_terms(database, owner, dict.fromkeys(terms, -1), session)
+    await _count_entries(database, owner, -1, -entry["length"], session)
 
 
-async def _count(
+async def move_postings(
     database: MongoDatabase,
     owner: str,
-    weights: Sequence[str] | Document,
-    sign: int,
-    length: int,
+    entries: Sequence[Document],
+    old: Mapping[str, int],
+    new: Mapping[str, int],
     session: Session,
 ) -> None:
-    if weights:
-        await database["terms"].bulk_write(
-            [
-                UpdateOne({"_id": {"o": owner, "t": term}}, {"$inc": {"n": sign}}, upsert=True)
-                for term in weights
-            ],
-            ordered=False,
-            session=session,
-        )
+    """Index entries, each with ``number`` and ``length``, under another category's terms."""
+    gone, come = old.keys() - new.keys(), new.keys() - old.keys()
+    keys = [{"o": owner, "t": term, "e": one["number"]} for term in gone for one in entries]
+    await database["postings"].delete_many({"_id": {"$in": keys}}, session=session)
+    documents: list[Document] = [
+        {"_id": {"o": owner, "t": term, "e": one["number"]}, "w": new[term], "l": one["length"]}
+        for term in come
+        for one in entries
+    ]
+    if documents:
+        await database["postings"].insert_many(documents, ordered=False, session=session)
+    held = len(entries)
+    changes = dict.fromkeys(come, held) | dict.fromkeys(gone, -held)
+    await _count_terms(database, owner, changes, session)
+
+
+async def _count_terms(
+    database: MongoDatabase, owner: str, changes: Mapping[str, int], session: Session
+) -> None:
+    updates = [
+        UpdateOne({"_id": {"o": owner, "t": term}}, {"$inc": {"n": by}}, upsert=True)
+        for term, by in changes.items()
+    ]
+    if updates:
+        await database["terms"].bulk_write(updates, ordered=False, session=session)
+    if fewer := [{"o": owner, "t": term} for term, by in changes.items() if by < 0]:
+        gone = {"_id": {"$in": fewer}, "n": {"$lte": 0}}
+        await database["terms"].delete_many(gone, session=session)
+
+
+async def _count_entries(
+    database: MongoDatabase, owner: str, entries: int, length: int, session: Session
+) -> None:
     await database["archives"].update_one(
         {"_id": owner},
-        {"$inc": {"entries": sign, "length": sign * length}},
+        {"$inc": {"entries": entries, "length": length}},
         upsert=True,
         session=session,
     )

@@ -1,6 +1,5 @@
 """A person's archive in SQLite, with its own index of search terms."""
 
-import asyncio
 import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 from memory.archive_rules import (
     DIGEST_CATEGORIES,
     DIGEST_LABELS,
-    LARGE_BYTES,
     LEAST_OVERLAP,
     NEAR_CANDIDATES,
     NEAR_TERMS,
@@ -23,13 +21,12 @@ from memory.archive_rules import (
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import NotFound
 from memory.lexical import (
-    EntryTerms,
-    entry_terms,
     matched_words,
     overlap,
     query_terms,
     sample_terms,
 )
+from memory.preparing import prepare
 from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.sqlite.database import Database
 from memory.sqlite.entries import (
@@ -55,10 +52,10 @@ class SQLiteArchive:
         self, owner: str, *, label: str, category: str, content: str, source: Source | None = None
     ) -> Entry:
         entry = new_entry(owner, label=label, category=category, content=content, source=source)
-        made, same = await _prepared(entry)
+        made = await prepare(entry)
 
         def work(connection: sqlite3.Connection) -> Entry:
-            insert_entry(connection, entry, made, same)
+            insert_entry(connection, entry, made)
             return entry
 
         return await self._database.write(work)
@@ -81,13 +78,13 @@ class SQLiteArchive:
         before = await self.get(owner, entry_id)
         refuse_stale(before, if_version)
         after = changed_entry(before, label=label, category=category, content=content)
-        made, same = await _prepared(after)
+        made = await prepare(after)
 
         def work(connection: sqlite3.Connection) -> Entry | None:
             number, found = owned_entry(connection, owner, entry_id)
             if found.version != before.version:
                 return None
-            replace_entry(connection, number, after, made, same)
+            replace_entry(connection, number, after, made)
             return after
 
         changed = await self._database.write(work)
@@ -209,16 +206,6 @@ class SQLiteArchive:
             return category_counts(connection, owner)[:DIGEST_CATEGORIES], entries
 
         return digest_text(*await self._database.read(work), max_tokens=max_tokens)
-
-
-async def _prepared(entry: Entry) -> tuple[EntryTerms, str]:
-    """An entry's terms and fingerprint; of a large one made on a thread of its own."""
-
-    def prepare() -> tuple[EntryTerms, str]:
-        made = entry_terms(entry.label, entry.category, entry.content)
-        return made, fingerprint(entry.content)
-
-    return await asyncio.to_thread(prepare) if entry.size > LARGE_BYTES else prepare()
 
 
 def _nearness(row: sqlite3.Row, said: Collection[str], same: str) -> Near:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from memory.errors import Conflict, NotFound
-from memory.lexical import EntryTerms
+from memory.preparing import Prepared
 from memory.records import Category, Entry, Source
 from memory.sqlite.postings import index_entry
 from memory.times import from_micros, to_micros
@@ -52,11 +52,9 @@ def rows_by_number(
     return [connection.execute(query, (number,)).fetchone() for number in numbers]
 
 
-def insert_entry(
-    connection: sqlite3.Connection, entry: Entry, made: EntryTerms, fingerprint: str
-) -> None:
+def insert_entry(connection: sqlite3.Connection, entry: Entry, made: Prepared) -> None:
     """Keep and index a new entry; Conflict ``duplicate`` if its content is there."""
-    refuse_duplicate(connection, entry.owner, fingerprint, but=None)
+    _refuse_duplicate(connection, entry.owner, made.fingerprint, but=None)
     number = connection.execute(
         "INSERT INTO entries (id, owner, category, label, fingerprint, size, source_room,"
         " source_key, created_at, updated_at, version, content)"
@@ -66,7 +64,7 @@ def insert_entry(
             entry.owner,
             entry.category,
             entry.label,
-            fingerprint,
+            made.fingerprint,
             entry.size,
             entry.source.room_id if entry.source else None,
             entry.source.key if entry.source else None,
@@ -76,14 +74,14 @@ def insert_entry(
             entry.content,
         ),
     ).lastrowid
-    index_entry(connection, entry, int(number or 0), made)
+    index_entry(connection, entry, int(number or 0), made.terms)
 
 
 def replace_entry(
-    connection: sqlite3.Connection, number: int, entry: Entry, made: EntryTerms, fingerprint: str
+    connection: sqlite3.Connection, number: int, entry: Entry, made: Prepared
 ) -> None:
     """Write and index the next version of an entry; Conflict ``duplicate`` as for a new one."""
-    refuse_duplicate(connection, entry.owner, fingerprint, but=entry.id)
+    _refuse_duplicate(connection, entry.owner, made.fingerprint, but=entry.id)
     connection.execute(
         "UPDATE entries SET label = ?, category = ?, content = ?, fingerprint = ?, size = ?,"
         " updated_at = ?, version = ? WHERE number = ?",
@@ -91,17 +89,17 @@ def replace_entry(
             entry.label,
             entry.category,
             entry.content,
-            fingerprint,
+            made.fingerprint,
             entry.size,
             to_micros(entry.updated_at),
             entry.version,
             number,
         ),
     )
-    index_entry(connection, entry, number, made)
+    index_entry(connection, entry, number, made.terms)
 
 
-def refuse_duplicate(
+def _refuse_duplicate(
     connection: sqlite3.Connection, owner: str, fingerprint: str, *, but: str | None
 ) -> None:
     row = connection.execute(

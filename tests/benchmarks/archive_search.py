@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from memory.archive_rules import fingerprint, new_entry
-from memory.lexical import entry_terms
+from memory.preparing import prepare
 from memory.records import Entry
 from memory.sqlite.archive import SQLiteArchive
 from memory.sqlite.database import Database
@@ -45,17 +45,15 @@ async def opened() -> AsyncIterator[tuple[Database, SQLiteArchive]]:
 
 async def fill(database: Database, owner: str, contents: Sequence[str]) -> list[str]:
     """Keep many entries in one transaction; their ids."""
-    made = [
-        (entry, entry_terms(entry.label, entry.category, entry.content), fingerprint(entry.content))
-        for entry in (_entry(owner, number, text) for number, text in enumerate(contents))
-    ]
+    entries = [_entry(owner, number, text) for number, text in enumerate(contents)]
+    made = [(entry, await prepare(entry)) for entry in entries]
 
     def work(connection: sqlite3.Connection) -> None:
         for one in made:
             insert_entry(connection, *one)
 
     await database.write(work)
-    return [entry.id for entry, _, _ in made]
+    return [entry.id for entry in entries]
 
 
 def _entry(owner: str, number: int, content: str) -> Entry:
