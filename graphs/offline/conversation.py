@@ -16,6 +16,8 @@ from graphs.offline.relevance import clear_match
 _LISTS = ("found", "entries")
 _SINGLE = ("saved", "already_saved", "updated", "entry")
 _NUMBERED = re.compile(r"^[ \t]{0,4}(\d{1,2})[.)] (.{1,400})$", re.MULTILINE)
+# A label with its category, as this model names an entry.
+_NAMED = re.compile(r"“([^”\n]{1,200})” \(")
 _QUOTED = re.compile(r"“([^”\n]{1,200})”")
 
 
@@ -97,8 +99,8 @@ class Conversation:
             about = [step for step in turn.steps if step.ok and step.data]
             if about:
                 return _about(about, turn.answer)
-            labels = dict.fromkeys(_QUOTED.findall(turn.answer))
-            if labels:
+            if _QUOTED.search(turn.answer):
+                labels = dict.fromkeys(_NAMED.findall(turn.answer))
                 return Ref("", next(iter(labels))) if len(labels) == 1 else None
         return None
 

@@ -4,7 +4,7 @@ import re
 
 from graphs.offline.english_words import ABOUT, EDGES, GENERIC, LEAD, NOTE, ORDINALS, SAVED, TRAIL
 from graphs.offline.intent import Intent, Target
-from graphs.offline.phrases import CLOSE, OPEN, Phrase, either, unquoted
+from graphs.offline.phrases import CLOSE, OPEN, QUOTES, Phrase, either, unquoted
 
 _Q = "(.+?)"
 _MINE = (
@@ -75,6 +75,8 @@ _LIST = Phrase(
         "|stuff)(?: yet| already| here| so far)*",
         "what(?:'s| is| do i have|'s all)(?: there)?(?: saved| stored)? in (?:my |the |your "
         ")?(?:archive|notes|memory)",
+        "how many (?:notes|entries|memos|items|things)(?: do i have| are there| have i saved"
+        "| did i save)?(?: saved)?",
         "(?:what|which) (?:notes|categories)(?: do i have| are there| exist| are saved| have "
         "i got)?(?: saved)?",
         "what(?:'s| is) (?:saved|stored|archived)(?: so far)?",
@@ -160,14 +162,17 @@ def looking(text: str) -> Intent | None:
     return None
 
 
+_AROUND = " ?!.," + QUOTES
+
+
 def content_words(said: str) -> str:
     """What is looked for: ``said`` without the words around it that only say it was saved."""
-    words = unquoted(said.strip(" ?!.,")).split()
+    words = said.strip(_AROUND).split()
     while words and _plain(words[0]) in EDGES:
         words.pop(0)
     while words and _plain(words[-1]) in EDGES:
         words.pop()
-    return unquoted(" ".join(words).strip(" ?!.,"))
+    return " ".join(words).strip(_AROUND)
 
 
 def _plain(word: str) -> str:

@@ -16,7 +16,7 @@ from graphs.offline.phrases import (
 )
 
 _WHERE = (
-    "(?: (?:as|with the (?:label|title|name)|labell?ed|titled|called|named) "
+    "(?: (?:as(?! an? )|with the (?:label|title|name)|labell?ed|titled|called|named) "
     f"{OPEN}?(?P<label>[^:：\\n]{{1,60}}?){CLOSE}?)?"
     f"(?: (?:to|in|into) {ARCHIVE})?"
     "(?: (?:under|in|into|to|within|as part of|as an?) (?:the |my |a |category "
@@ -28,7 +28,9 @@ _THIS = Phrase(
     f"down)?{_WHERE}{TRAIL}"
     "(?P<mark>[:：\\n]|\\s[-–—]\\s|$)"
 )
-_SHORT_THIS = Phrase(f'{LEAD}(?:{KEEP})(?: down)? (?P<thing>{THING})(?P<mark>[.!,?]\\s|\\s?["“])')
+_SHORT_THIS = Phrase(
+    f'{LEAD}(?:{KEEP})(?: down)? (?P<thing>{THING})(?P<mark>[.!,?]\\s|\\s(?=https?://)|\\s?["“])'
+)
 _THAT = Phrase(
     LEAD
     + either(
@@ -43,7 +45,8 @@ _THAT = Phrase(
     + "(?P<mark>[:：,\\s]+)(?=\\S)"
 )
 _NOUN = Phrase(
-    "(?:please )?(?:note(?: to self)?|notes|memo|remember(?: this)?|save(?: note)?"
+    "(?:please )?(?:(?:add|save|put|write)(?: this| it)? (?:to|in|into) (?:my |the "
+    ")?(?:notes|archive)|note(?: to self)?|notes|memo|remember(?: this)?|save(?: note)?"
     "|archive|store|reminder|to remember|keep in mind"
     "|(?:a )?(?:quick |new )?note)_(?:[:：]|\\n|\\s[-–—]\\s)"
 )
@@ -68,6 +71,7 @@ _DONT_FORGET = Phrase(
     "(?:(?<=[.!])|[,;—–])\\s*(?:please )?(?:don't|do not|dont) forget(?: (?:it|that"
     "|this))?[.!\\s]*$"
 )
+_POLITELY = Phrase("(?:please )?(?:can|could|would|will) (?:you|u)\\b")
 _THING = Phrase(f"(?:{THING}){TRAIL}[?]?$")
 _QUESTION = re.compile(r"(?:when|how|why|who|where|what|if|whether|to ask)\b", re.IGNORECASE)
 _CONDITION = re.compile(
@@ -98,7 +102,8 @@ def heading(text: str) -> Intent | None:
 def _stated(found: re.Match[str], text: str) -> Intent | None:
     """``remember that X``; not ``remember when ...`` and not a question."""
     content = after_separator(text[found.end() :])
-    if ":" not in found["mark"] and (_QUESTION.match(content) or _asks(text)):
+    asks = _asks(text) and not (_POLITELY.match(text) and found[0].rstrip().endswith("that"))
+    if ":" not in found["mark"] and (_QUESTION.match(content) or asks):
         return None
     if _THING.match(content[:CLAUSE]):
         content = ""

@@ -5,7 +5,7 @@ from graphs.offline.phrases import either, words_of
 POLITE = either(
     "please|pls|plz|kindly|just|also|and|so|now|then|ok|okay|alright|great|thanks|thank "
     "you|yes|yeah|sure",
-    "hey|hi|hello|tomato|actually|oh|well|first|next|finally|sorry",
+    "do me a favou?r and|hey|hi|hello|tomato|actually|oh|well|first|next|finally|sorry",
     "(?:can|could|would|will) (?:you|u)|would you mind|go ahead and|make sure (?:to|you)"
     "|be sure to|help me(?: to)?",
     "i (?:want|need|would like|'d like) you to|i'd like you to|i want to|i'd like to|i "

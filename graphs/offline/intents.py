@@ -24,6 +24,8 @@ _STANDING_LAST: Sequence[Reader] = (korean_save.trailing, english_save.trailing)
 _LOOKING: Sequence[Reader] = (korean_lookup.looking, english.looking)
 
 _SPACES = re.compile(r"[ \t]+")
+# 두 번째꺼, 그껀: written as they are spoken.
+_AS_SPOKEN = re.compile(r"(?<=[가-힣])[꺼껀껄](?=$|[\s를는도만!?.~])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 
 
@@ -32,11 +34,15 @@ def read_intent(message: str) -> Intent:
     text = _CONTROL.sub(" ", message).strip()
     intent = _first(_STANDING_FIRST, text)
     if intent is None and len(text) <= SHORT and text.count("\n") <= 2:
-        line = _SPACES.sub(" ", text)
+        line = _AS_SPOKEN.sub(_spelled, _SPACES.sub(" ", text))
         intent = _first(_COMMANDS, line) or _first(_STANDING_LAST, text) or _first(_LOOKING, line)
     elif intent is None:
         intent = _first(_STANDING_LAST, text)
     return intent or Intent(kind="ask", language=language(text), query=text)
+
+
+def _spelled(found: re.Match[str]) -> str:
+    return {"꺼": "거", "껀": "건", "껄": "걸"}[found[0]]
 
 
 def _first(readers: Sequence[Reader], text: str) -> Intent | None:

@@ -37,6 +37,7 @@ _IS_WHAT = either(
     "(?:뭐가|뭔가|무엇이|뭐|어떤_게|어떤_것이)_있_?(?:어요?|지요?|나요?|더라|을까요?|니"
     "|는지|습니까|었지)",
     "(?:이|가|은|는|도|라도)?_있_?(?:어요?|지요?|나요?|니|을까요?|는지|던가|었나|었지|습니까|을까)",
+    "(?:이|가|은|는)?_(?:총_)?몇_?개_?(?:야|지|예요|에요|인가요|나_있어요?|있어요?|있지|있나요?)",
     "(?:이|가|은|는)?_(?:어디|언제|얼마|몇_?번?)_?(?:야|지|였지|였더라|에_?있(?:어요?|지"
     "|나요?)|있(?:어요?|지)|이지|인가요?|이야)",
     "(?:이|가|은|는)?_(?:어떻게|뭐라고)_?(?:돼|되지|되더라|적었지|되나요?|썼지)",
@@ -57,6 +58,7 @@ _RECALL = Phrase(
 _RECALL_ANYWAY = Phrase(
     "(?:을|를|은|는|이|가|도)?_기억_?(?:나니|나요|나|하니|하고_?있니)_[.?!]*\\s*$"
 )
+_NOTE_LAST = Phrase("(?:메모|노트|기록)_(?:이|가|들|들이|는|은|도)?$")
 _LISTED = Phrase("(?:목록|리스트|카테고리)")
 _WHOLE = Phrase("(?:자세히|자세하게|상세히|전문|원문|본문|전체_?내용|내용_?전체|끝까지|전부_읽어)")
 _CATEGORY = Phrase(
@@ -99,6 +101,8 @@ def _asked(body: str, stem: str, shown: re.Match[str] | None) -> Intent | None:
     if found := shown or what:
         stem = _before(body, found)
         if SAVED_THING.search(stem) or IN_NOTES.search(stem) or _LISTED.search(stem):
+            return _lookup(stem, find=False)
+        if what and _NOTE_LAST.search(stem):
             return _lookup(stem, find=False)
         if shown and (NOTES.search(stem) or SPOKEN_OF.match(stem) or _WHOLE.search(stem)):
             return _lookup(stem, find=False)

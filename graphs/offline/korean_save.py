@@ -40,6 +40,7 @@ _BEFORE = (
 _SAVE = either(
     f"{SAVE_NOUN}_(?:을|를|좀|만|도)?_(?:좀_)?(?P<polite>해_{REQUEST}|{ASKED})",
     f"{CONTAINER}_(?:을|를|로|에다?가?)?_{PUT}_{REQUEST}",
+    f"(?<=에 )(?:{OBJECT}_){PUT}_{REQUEST}",
     f"(?:적어|외워|알아|챙겨)_{REQUEST}",
     "(?:써|기억하고_있어|남겨)_(?:둬|놔|두어|둬_?줘|놔_?줘|둬_?주세요|두세요|놓으세요"
     "|줘_야_돼)(?:요)?",

@@ -117,6 +117,7 @@ ORDINALS: dict[str, int] = {
 
 # Words that say that something of the archive is meant, not what.
 GENERIC = words_of(
+    "그건 이건 저건 그걸 이걸 저걸 그게 이게 꺼 "
     "메모 메모들 노트 노트들 저장 저장한거 거 것 게 걸 건 거들 것들 내 나의 제 내가 제가 "
     "나 너 네가 니가 우리 "
     "모든 모두 전체 전부 다 싹 목록 리스트 아카이브 기록 항목 항목들 글 내용 내용들 본문 "

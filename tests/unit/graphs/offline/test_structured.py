@@ -33,7 +33,7 @@ NOISE = [
 
 PIECES = [
     *"redis 만료는 3600초로 정했다. The server restarts 매일 밤, 김치찌개 recipe: 20분 # -".split(),
-    *"그리고 and\n maxmemory-policy를 allkeys-lru로 https://example.com/a/b 👍 (주의) “인용”".split(),
+    *"그리고 and maxmemory-policy를 allkeys-lru로 https://example.com/a/b 👍 (주의)".split(),
 ]
 
 CATEGORIES = [

@@ -154,6 +154,23 @@ async def test_only_plain_text_is_left_of_earlier_turns(chat: Chat) -> None:
     assert [entry.content for entry in await chat.archive.of("me")] == [STEW]
 
 
+async def test_nothing_older_is_meant_after_a_deletion(chat: Chat) -> None:
+    await chat.say(f"이거 저장해줘: {REDIS}")
+    await chat.say(f"save this: {STEW}")
+    await chat.say("delete it")
+    assert "Which one" in await chat.say("delete it")
+    await chat.forget_tools()
+    assert "Which one" in await chat.say("delete it")
+    assert [entry.content for entry in await chat.archive.of("me")] == [REDIS]
+
+
+async def test_nothing_is_meant_by_it_before_anything_was_named(chat: Chat) -> None:
+    for said in ("help", "안녕", "save this"):
+        await chat.say(said)
+        await chat.say("delete it")
+        assert chat.called == []
+
+
 async def test_missing_tools_are_told(chat: Chat) -> None:
     await chat.say(f"이거 저장해줘: {REDIS}")
     chat.tools = ("archive_search",)
