@@ -109,6 +109,8 @@ class _Planner:
     def _found(self, search: Step, refs: Mapping[int, Ref]) -> Move:
         """One entry quoted if only one can be meant, else a list to choose from."""
         ref = clear_match(search.refs, _query(search))
+        if ref is None and len(refs) == 1:
+            ref = next(iter(refs.values()))
         if ref is None:
             return Move(replies.found_many(refs, self._language))
         return self._quoted(ref, refs, _query(search))

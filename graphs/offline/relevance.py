@@ -69,13 +69,19 @@ def _bare(word: str) -> str:
 
 
 def coverage(wanted: Sequence[str], text: str) -> float:
-    """Which share of the ``wanted`` key words is in a text, 0..1."""
+    """Which share of the ``wanted`` key words is in a text, 0..1; longer words tell more."""
     if not wanted:
         return 0.0
     there = folded_words(text)
     forms = {*there, *map(_bare, there), *terms(text)}
     joined = "".join(there)
-    return sum(_found(word, forms, joined) for word in wanted) / len(wanted)
+    missing = sum(_size(word) * (1 - _found(word, forms, joined)) for word in wanted)
+    return 1 - missing / sum(map(_size, wanted))
+
+
+def _size(word: str) -> int:
+    """About the letters of a word: a Hangul syllable has two or three."""
+    return len(word) + len(_HANGUL.findall(word))
 
 
 def _found(word: str, forms: set[str], joined: str) -> float:

@@ -39,17 +39,17 @@ TOPICS = (
     _topic("인프라|서버|운영|배포", "Infrastructure|DevOps|Servers|Ops|Operations|Deployment",
            "docker kubernetes kubectl k8s nginx deploy deployment server linux ssh aws gcp "
            "azure terraform ansible jenkins ci cd container "
-           "cluster dns tls ssl certificate systemd port proxy backup s3 minio pod helm 도커 "
+           "cluster dns tls ssl certificate systemd proxy backup s3 minio pod helm 도커 "
            "쿠버네티스 배포 서버 인프라 컨테이너 인증서 백업 프록시 클러스터 포트 방화벽 "
-           "모니터링 로그"),
+           "모니터링"),
     _topic("인공지능|AI|머신러닝", "AI|Machine Learning|ML|LLM",
            "llm gpt openai langchain langgraph embedding prompt model neural training "
-           "inference transformer token agent ollama vllm claude "
+           "inference transformer agent ollama vllm claude "
            "인공지능 머신러닝 딥러닝 프롬프트 임베딩 에이전트 학습률 추론 언어모델"),
     _topic("개발|프로그래밍|코드|코딩", "Development|Programming|Code|Coding|Software|Dev",
            "python javascript typescript java kotlin golang rust function class variable git "
            "github commit branch merge bug error exception api "
-           "code debug compile library framework react vue django fastapi flask npm pip test "
+           "debug compile library framework react vue django fastapi flask npm pip test "
            "regex async vim ide refactor json http rest endpoint "
            "개발 코드 함수 변수 커밋 브랜치 버그 에러 오류 예외 라이브러리 프레임워크 파이썬 "
            "자바 디버깅 컴파일 테스트 리팩터링 깃 정규식 비동기 타입 클래스"),
@@ -80,10 +80,10 @@ TOPICS = (
            "카드값 결제 금리"),
     _topic("계정|비밀번호|보안", "Accounts|Passwords|Security|Credentials|Logins",
            "password passcode login username credential wifi wi-fi pin ssid otp 2fa token "
-           "key secret door code 비밀번호 비번 암호 로그인 아이디 와이파이 "
+           "secret 비밀번호 비번 암호 로그인 아이디 와이파이 "
            "계정 인증 보안 공동현관 도어락 열쇠"),
     _topic("업무|회의|일|회사", "Work|Meetings|Meeting|Office|Job",
-           "meeting minutes agenda deadline project client manager team report presentation "
+           "meeting agenda deadline project client manager team report presentation "
            "proposal contract sprint quarter okr kpi schedule "
            "standup colleague office stakeholder roadmap 회의 회의록 안건 마감 프로젝트 고객 "
            "팀장 팀 보고서 발표 "
@@ -91,15 +91,15 @@ TOPICS = (
            "거래처 미팅 담당자 인수인계 로드맵"),
     _topic("일정|할 일|약속", "Schedule|Calendar|Tasks|Todo|Reminders|Appointments",
            "appointment remind reminder todo tomorrow monday tuesday wednesday thursday "
-           "friday saturday sunday calendar pick buy 일정 약속 할일 내일 모레 "
+           "friday saturday sunday calendar buy 일정 약속 할일 내일 모레 "
            "월요일 화요일 수요일 목요일 금요일 토요일 일요일 오전 오후 까지 예정 사기"),
     _topic("사람|가족|연락처", "People|Family|Contacts|Friends",
            "birthday mother father mom dad wife husband son daughter friend family phone "
            "address anniversary brother sister contact pet cat dog "
-           "생일 엄마 아빠 어머니 아버지 아내 남편 아들 딸 친구 가족 전화번호 주소 기념일 형 "
+           "생일 생신 엄마 아빠 어머니 아버지 아내 남편 아들 딸 친구 가족 전화번호 주소 기념일 형 "
            "누나 동생 언니 오빠 연락처 반려동물 고양이 강아지"),
     _topic("공부|학습|교육", "Study|Learning|Education|School",
-           "study learn exam lecture course homework assignment university school professor "
+           "study learn exam lecture homework assignment university school professor "
            "grade vocabulary grammar math physics chemistry history "
            "공부 학습 시험 강의 과제 대학 학교 교수 학점 단어 문법 수학 물리 화학 역사 숙제 "
            "자격증 토익 논문 수업 성적"),
@@ -112,7 +112,7 @@ TOPICS = (
            "camera drama anime director actor hobby 영화 드라마 노래 음악 앨범 "
            "콘서트 게임 기타 피아노 그림 사진 카메라 감독 배우 취미 애니 공연 전시"),
     _topic("쇼핑|구매|물건", "Shopping|Purchases|Wishlist|Products",
-           "buy price discount order shipping store shop brand size coupon sale milk eggs "
+           "buy price discount shipping coupon sale milk eggs "
            "groceries delivery warranty 구매 가격 할인 주문 배송 매장 "
            "브랜드 사이즈 쿠폰 세일 장보기 택배 우유 마트 쇼핑 보증 환불 반품"),
     _topic("집|생활|살림", "Home|House|Household|Living",
@@ -156,9 +156,8 @@ def _told(word: str, latin: Mapping[str, int], hangul: Sequence[str]) -> float:
         if len(word) == 1:
             return 1.0 if any(_is_form(word, one) for one in hangul) else 0.0
         return 1.0 if any(one.startswith(word) for one in hangul) else 0.0
-    times = sum(
-        latin.get(form, 0) for form in (word, f"{word}s", f"{word}es", f"{word}ed", f"{word}ing")
-    )
+    plural = "es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s"
+    times = sum(latin.get(word + ending, 0) for ending in ("", plural, "ed", "ing"))
     return 1.0 + 0.1 * min(times - 1, 5) if times else 0.0
 
 
