@@ -4,6 +4,8 @@ Ids are checked here, once: nothing but text reaches a store as an id, and a fil
 evaluated here and never becomes part of a store's query.
 """
 
+import asyncio
+import random
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, NoReturn
@@ -30,13 +32,16 @@ from memory.checkpoint_codec import (
     metadata_of,
     needs_ancestors,
 )
-from memory.errors import Conflict, Invalid
+from memory.errors import Conflict, Invalid, Unavailable
 from memory.message_codec import decode, encode
 
 Keep = Literal["all", "latest"]
 
 LONGEST_ID = 4096
 """Of threads, namespaces and checkpoints, in bytes of UTF-8."""
+
+ATTEMPTS = 50
+STEP_SECONDS = 0.002
 
 BATCH = 50
 """How many checkpoints a listing reads at a time."""
@@ -220,6 +225,14 @@ class Saver(BaseCheckpointSaver[int], ABC):
                 (write.task, write.channel, decode(self.serde, write.value)) for write in writes
             ],
         )
+
+
+async def attempts() -> AsyncIterator[int]:
+    """Tries of a put that others may be faster than, a growing while apart."""
+    for attempt in range(ATTEMPTS):
+        yield attempt
+        await asyncio.sleep(attempt * random.uniform(0, STEP_SECONDS))  # noqa: S311
+    raise Unavailable("The checkpoint is being written from many places at once.")
 
 
 def refuse_copy() -> NoReturn:

@@ -5,19 +5,20 @@ pool, and pending writes; a put is one conditional update of it, so that it happ
 all, on a replica set and on a standalone server alike. ``r`` is its revision: an update happens
 only upon the revision that it was made for.
 
-    checkpoints          _id {t, n}     r revision, s next number, c p g d b the head,
+    checkpoints          _id {t, n}     r revision, l life, s next number, c p g d b the head,
                                         m items by number, w writes, a older heads exist,
                                         o pages of items as [page, first, last]
-    checkpoint_history   _id {t, n, c}  p g d b an older head, w writes
+    checkpoint_history   _id {t, n, c}  l the life it is of, p g d b an older head, w writes
     checkpoint_pages     _id {t, n, o}  m items that are too many for the place's document
 
-Only digests and numbers are used as names of fields: no id can become one.
+A place that is deleted and made anew has another life, and numbers its items anew: what a deletion
+that was cut short has left is told by its life. Only numbers are used as names of fields: no id
+can become one.
 """
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from bson import MaxKey, MinKey
@@ -54,6 +55,7 @@ class Base:
     """What a put has to know of its place; ``sizes`` are those of the items in its document."""
 
     revision: bytes | None = None
+    life: bytes | None = None
     head: Head | None = None
     pool: Pool = EMPTY
     sizes: Mapping[int, int] = field(default_factory=dict)
@@ -95,6 +97,11 @@ def page_id(place: Place, page: Page) -> Document:
     return {**place_id(place), "o": page.id}
 
 
+def older_fields(base: Base, head: Head) -> Document:
+    """A place's head as one of its history."""
+    return {**head_fields(head), "l": base.life}
+
+
 def head_fields(head: Head) -> Document:
     named = {"p": head.parent, "g": head.run, "d": head.metadata, "b": head.body}
     return {name: value for name, value in named.items() if value is not None}
@@ -121,23 +128,39 @@ def holding(pages: Iterable[Page], numbers: Iterable[int]) -> list[Page]:
     return [page for page in pages if any(page.first <= number <= page.last for number in wanted)]
 
 
-def writes_name(checkpoint_id: str) -> str:
-    return "w." + _name(checkpoint_id)
-
-
 def writes_of(document: Document | None, checkpoint_id: str) -> list[Write]:
-    written = (document or {}).get("w", {}).get(_name(checkpoint_id), {})
-    return [Write(*write) for write in written.values()]
+    written = (document or {}).get("w", ())
+    return [Write(*write["v"]) for write in written if write["c"] == checkpoint_id]
 
 
-def writes_update(checkpoint_id: str, writes: Iterable[Write]) -> list[Document]:
-    """Add writes; those that are there stay, but for the ones of a special channel."""
-    changes: Document = {}
-    for write in writes:
-        name = f"{writes_name(checkpoint_id)}.{_name(f'{write.idx} {write.task}')}"
-        value: Document = {"$literal": list(write)}
-        changes[name] = value if write.idx < 0 else {"$ifNull": [f"${name}", value]}
-    return [{"$set": changes}]
+def writes_update(
+    checkpoint_id: str, writes: Sequence[Write], *, newest_only: bool
+) -> list[Document]:
+    """Add writes; those that are there stay, but for the ones of a special channel.
+
+    With ``newest_only`` nothing is added to a checkpoint that a newer one has replaced.
+    """
+    entries = {
+        f"{write.idx} {write.task} {checkpoint_id}": {"c": checkpoint_id, "v": list(write)}
+        for write in writes
+    }
+    replaced = [f"{write.idx} {write.task} {checkpoint_id}" for write in writes if write.idx < 0]
+    added = [{"k": key, **entry} for key, entry in entries.items()]
+    old: Document = {"$ifNull": ["$w", []]}
+    stay = {"$setDifference": ["$$old.k", {"$literal": replaced}]}
+    both = [
+        _where("$$old", {"$not": [{"$in": ["$$this.k", {"$literal": replaced}]}]}),
+        _where({"$literal": added}, {"$not": [{"$in": ["$$this.k", stay]}]}),
+    ]
+    written: Document = {"$let": {"vars": {"old": old}, "in": {"$concatArrays": both}}}
+    if newest_only:
+        newer = {"$gt": ["$c", {"$literal": checkpoint_id}]}
+        written = {"$cond": [{"$and": [newer, {"$ne": ["$a", True]}]}, old, written]}
+    return [{"$set": {"w": written}}]
+
+
+def _where(entries: str | Document, condition: Document) -> Document:
+    return {"$filter": {"input": entries, "cond": condition}}
 
 
 def base_of(document: Document | None, paged: Mapping[int, bytes]) -> Base:
@@ -148,6 +171,7 @@ def base_of(document: Document | None, paged: Mapping[int, bytes]) -> Base:
     known = {digest(item): number for number, item in (*paged.items(), *items.items())}
     return Base(
         revision=document.get("r"),
+        life=document.get("l"),
         head=head_of(document),
         pool=Pool(document.get("s", 1), known),
         sizes={number: len(item) for number, item in items.items()},
@@ -179,6 +203,7 @@ def put_change(
     after = replace(
         base,
         revision=secrets.token_bytes(8),
+        life=base.life or secrets.token_bytes(8),
         head=placed.head,
         pool=placed.pool,
         sizes={number: size for number, size in sizes.items() if number not in moved},
@@ -186,7 +211,12 @@ def put_change(
         older=not alone,
     )
     stale = (dropped | moved) & base.sizes.keys()
-    update = _head_update(after, base.head if alone else None)
+    update = _head_update(after)
+    if alone:
+        # Those of newer checkpoints stay: tasks write before their checkpoint is stored.
+        gone = [] if base.head is None else [base.head.id]
+        older = [{"c": {"$lt": drafted.id}}, {"c": {"$in": gone, "$ne": drafted.id}}]
+        update["$pull"] = {"w": {"$or": older}}
     for number in stale:
         update["$unset"][f"m.{number}"] = ""
     for number in placed.new.keys() - moved:
@@ -204,11 +234,10 @@ def collected(base: Base, head: Head | None, heads: Iterable[Head], gone: Iterab
         head=head,
         pages=_still(base.pages, used),
     )
-    update = _head_update(after, None)
+    update = _head_update(after)
+    update["$pull"] = {"w": {"c": {"$in": list(gone)}}}
     for number in dropped:
         update["$unset"][f"m.{number}"] = ""
-    for checkpoint_id in gone:
-        update["$unset"][writes_name(checkpoint_id)] = ""
     paged = {n for page in base.pages for n in range(page.first, page.last + 1)}
     return Change(update, after, {}, frozenset(paged - used))
 
@@ -256,14 +285,12 @@ def _ids(query: Query) -> Document:
     return {"$and": conditions} if conditions else {}
 
 
-def _head_update(after: Base, replaced: Head | None) -> Document:
+def _head_update(after: Base) -> Document:
     fields = head_fields(after.head) if after.head is not None else {}
     if after.head is not None:
         fields["c"] = after.head.id
     unset = {name: "" for name in "cpgdb" if name not in fields}
-    if replaced is not None and (after.head is None or replaced.id != after.head.id):
-        unset[writes_name(replaced.id)] = ""
-    fields |= {"r": after.revision, "s": after.pool.next}
+    fields |= {"r": after.revision, "l": after.life, "s": after.pool.next}
     for name, value in (("o", [list(page) for page in after.pages]), ("a", after.older)):
         if value:
             fields[name] = value
@@ -292,7 +319,3 @@ def _pages(
 
 def _still(pages: Sequence[Page], used: frozenset[int] | None) -> list[Page]:
     return list(pages) if used is None else holding(pages, used)
-
-
-def _name(text: str) -> str:
-    return blake2b(text.encode(), digest_size=16).hexdigest()

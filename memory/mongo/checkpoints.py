@@ -23,9 +23,9 @@ from memory.checkpoints import (
     Query,
     Saver,
     Stored,
+    attempts,
     refuse_copy,
 )
-from memory.errors import Unavailable
 from memory.mongo.checkpoint_documents import (
     PAGE_BYTES,
     Base,
@@ -34,12 +34,12 @@ from memory.mongo.checkpoint_documents import (
     base_of,
     collected,
     found_of,
-    head_fields,
     head_of,
     heads_pipeline,
     history_id,
     holding,
     items_of,
+    older_fields,
     page_id,
     pages_in,
     pages_of,
@@ -52,7 +52,7 @@ from memory.mongo.checkpoint_documents import (
 from memory.mongo.faults import mapped_errors
 from memory.recent import Recent
 
-ATTEMPTS = 20
+READS = 3
 REMEMBERED = 512
 
 
@@ -83,7 +83,7 @@ class MongoSaver(Saver):
 
     async def _read(self, place: Place, checkpoint_id: str | None) -> Stored | None:
         with mapped_errors():
-            for _ in range(ATTEMPTS):
+            for _ in range(READS):
                 document = await self._places.find_one({"_id": place_id(place)})
                 head, writes = await self._pick(place, document, checkpoint_id)
                 if head is None:
@@ -98,14 +98,17 @@ class MongoSaver(Saver):
         self, place: Place, document: Document | None, checkpoint_id: str | None
     ) -> tuple[Head | None, list[Write]]:
         """A head of a place with its writes: the place's own, or one of the history."""
+        if document is None:
+            return None, []
         own = head_of(document)
         if checkpoint_id is not None and (own is None or own.id != checkpoint_id):
             own = None
-        if self._keep == "latest" and not (document or {}).get("a"):
+        if self._keep == "latest" and not document.get("a"):
             return own, [] if own is None else writes_of(document, own.id)
+        of_its_life = {"b": {"$exists": True}, "l": document.get("l")}
         if checkpoint_id is None:
             older = await self._history.find_one(
-                {"_id": within(*place), "b": {"$exists": True}}, sort=[("_id", -1)]
+                {"_id": within(*place), **of_its_life}, sort=[("_id", -1)]
             )
             if older is not None and (own is None or older["_id"]["c"] > own.id):
                 own = head_of(older, older["_id"]["c"])
@@ -113,7 +116,8 @@ class MongoSaver(Saver):
                 return None, []
             checkpoint_id = own.id
         kept = await self._history.find_one({"_id": history_id(place, checkpoint_id)})
-        head = own or head_of(kept, checkpoint_id)
+        older_one = head_of(kept, checkpoint_id) if (kept or {}).get("l") == document["l"] else None
+        head = own or older_one
         return head, _merged(writes_of(kept, checkpoint_id), writes_of(document, checkpoint_id))
 
     async def _items(
@@ -173,8 +177,10 @@ class MongoSaver(Saver):
         ids = [history_id(place, head.id) for head in heads]
         kept = {
             older["_id"]["c"]: older
-            async for older in self._history.find({"_id": {"$in": ids}}, {"w": True})
+            async for older in self._history.find({"_id": {"$in": ids}}, {"w": True, "l": True})
         }
+        alive = {key for key, older in kept.items() if older.get("l") == document.get("l")}
+        alive.add(document.get("c", ""))
         return {
             Found(place, head): Stored(
                 place,
@@ -183,26 +189,28 @@ class MongoSaver(Saver):
                 _merged(writes_of(kept.get(head.id), head.id), writes_of(document, head.id)),
             )
             for head in heads
-            if items.keys() >= set(numbers_in(runs_of(head)))
+            if head.id in alive and items.keys() >= set(numbers_in(runs_of(head)))
         }
 
     async def _put(self, place: Place, drafted: Draft, *, alone: bool) -> None:
         base, items = self._bases.get(place), None
         with mapped_errors():
-            for _ in range(ATTEMPTS):
+            async for _ in attempts():
                 if base is None:
                     base, items = await self._load(place)
                 change = put_change(
                     base, drafted, alone=alone, items=items, page_bytes=self._page_bytes
                 )
                 if change is not None:
-                    await self._prepare_put(place, base, drafted.id, alone=alone)
+                    dead = await self._dead(place) if base.revision is None else {}
+                    await self._make_room(place, base, drafted.id, alone=alone)
                     if await self._apply(place, base, change):
+                        for collection, ids in dead.items():
+                            await collection.delete_many({"_id": {"$in": ids}})
                         self._bases.put(place, change.base)
                         return
                 self._bases.drop(place)
                 base = None
-        raise Unavailable("The checkpoint is being written from many places at once.")
 
     async def _load(self, place: Place) -> tuple[Base, Mapping[int, bytes]]:
         document = await self._places.find_one({"_id": place_id(place)})
@@ -213,21 +221,31 @@ class MongoSaver(Saver):
         paged = {number: item for number, item in items.items() if number not in own}
         return base_of(document, paged), own
 
-    async def _prepare_put(
+    async def _dead(self, place: Place) -> dict[AsyncCollection[Document], list[Any]]:
+        """What is left of a place that has no document: of a deletion that was cut short.
+
+        If the place is made before our put makes it, what is found here may be alive: it is only
+        deleted once our put has made the place.
+        """
+        history = self._history.find({"_id": within(*place), "b": {"$exists": True}}, {"_id": 1})
+        pages = self._pages.find({"_id": pages_of(place)}, {"_id": 1})
+        found = {
+            self._history: [document["_id"] async for document in history],
+            self._pages: [document["_id"] async for document in pages],
+        }
+        return {collection: ids for collection, ids in found.items() if ids}
+
+    async def _make_room(
         self, place: Place, base: Base, checkpoint_id: str, *, alone: bool
     ) -> None:
         """Move what was the newest to the history, or empty the history."""
-        if base.revision is None:
-            # What a deletion that was cut short has left: its numbers will be given again.
-            await self._history.delete_many({"_id": within(*place), "b": {"$exists": True}})
-            await self._pages.delete_many({"_id": pages_of(place)})
-        elif alone:
+        if alone:
             if base.older:
                 await self._history.delete_many({"_id": within(*place)})
         elif base.head is not None and base.head.id != checkpoint_id:
             await self._history.update_one(
                 {"_id": history_id(place, base.head.id)},
-                {"$set": head_fields(base.head)},
+                {"$set": older_fields(base, base.head)},
                 upsert=True,
             )
 
@@ -274,7 +292,7 @@ class MongoSaver(Saver):
         collection, key = self._places, place_id(place)
         if self._keep == "all":
             collection, key = self._history, history_id(place, checkpoint_id)
-        update = writes_update(checkpoint_id, writes)
+        update = writes_update(checkpoint_id, writes, newest_only=self._keep == "latest")
         with mapped_errors():
             try:
                 await collection.update_one({"_id": key}, update, upsert=True)
@@ -301,13 +319,12 @@ class MongoSaver(Saver):
         """Delete checkpoints of a place with what only they used."""
         ids = [history_id(place, checkpoint_id) for checkpoint_id in gone]
         await self._history.delete_many({"_id": {"$in": ids}})
-        for _ in range(ATTEMPTS):
+        async for _ in attempts():
             base, _ = await self._load(place)
             own = base.head if base.head is not None and base.head.id not in gone else None
-            heads = [*await self._older(place), *([own] if own is not None else [])]
+            heads = [*await self._older(place, base), *([own] if own is not None else [])]
             if await self._collect(place, base, own, heads, gone):
                 return
-        raise Unavailable("The checkpoint is being written from many places at once.")
 
     async def _prune(self, thread: str) -> None:
         with mapped_errors():
@@ -319,9 +336,12 @@ class MongoSaver(Saver):
                 await self._keep_newest(place)
 
     async def _keep_newest(self, place: Place) -> None:
-        for _ in range(ATTEMPTS):
+        async for _ in attempts():
             base, _ = await self._load(place)
-            heads = [*await self._older(place), *([base.head] if base.head is not None else [])]
+            heads = [
+                *await self._older(place, base),
+                *([base.head] if base.head is not None else []),
+            ]
             if not heads:
                 return
             newest = max(heads, key=lambda head: head.id)
@@ -332,7 +352,6 @@ class MongoSaver(Saver):
                 others = {**within(*place), "$ne": history_id(place, newest.id)}
                 await self._history.delete_many({"_id": others})
                 return
-        raise Unavailable("The checkpoint is being written from many places at once.")
 
     async def _collect(
         self,
@@ -353,8 +372,8 @@ class MongoSaver(Saver):
         await self._pages.delete_many({"_id": pages_of(place)})
         return True
 
-    async def _older(self, place: Place) -> list[Head]:
-        cursor = self._history.find({"_id": within(*place), "b": {"$exists": True}})
+    async def _older(self, place: Place, base: Base) -> list[Head]:
+        cursor = self._history.find({"_id": within(*place), "b": {"$exists": True}, "l": base.life})
         heads = [head_of(document, document["_id"]["c"]) async for document in cursor]
         return [head for head in heads if head is not None]
 

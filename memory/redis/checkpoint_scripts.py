@@ -39,6 +39,14 @@ local function written(id)
   return fields
 end
 
+local function below(one, other)
+  for i = 1, math.min(#one, #other) do
+    local a, b = string.byte(one, i), string.byte(other, i)
+    if a ~= b then return a < b end
+  end
+  return #one < #other
+end
+
 local function expire(milliseconds, ...)
   if milliseconds ~= '0' then
     for _, key in ipairs({...}) do redis.call('PEXPIRE', key, milliseconds) end
@@ -84,6 +92,7 @@ local expected, revision, following, alone = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local id, head, milliseconds, namespace = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local current = redis.call('HGET', items, 'r')
 if (current or '') ~= expected then return 0 end
+local replaced = redis.call('HKEYS', heads)
 -- Heads whose items are gone, evicted: their numbers will be given again.
 if not current or alone == '1' then redis.call('DEL', heads, ids) end
 redis.call('HSET', items, 'r', revision, 's', following)
@@ -92,13 +101,15 @@ redis.call('HSET', heads, id, head)
 redis.call('ZADD', ids, 0, id)
 redis.call('SADD', namespaces, namespace)
 if alone == '1' then
-  local runs = {}
+  local runs, gone = {}, {}
   add_runs(runs, head)
   sweep(runs)
-  local kept = {}
-  for _, field in ipairs(written(id)) do kept[field] = true end
+  for _, other in ipairs(replaced) do gone[other] = other ~= id end
+  -- Those of newer checkpoints stay: tasks write before their checkpoint is stored.
   for _, field in ipairs(redis.call('HKEYS', writes)) do
-    if not kept[field] then redis.call('HDEL', writes, field) end
+    local size, rest = string.match(field, '^(%d+):(.*)$')
+    local owner = string.sub(rest, 1, tonumber(size))
+    if gone[owner] or below(owner, id) then redis.call('HDEL', writes, field) end
   end
 end
 expire(milliseconds, items, heads, ids, writes, namespaces)
@@ -106,11 +117,17 @@ return 1
 """
 )
 
+# With newest_only nothing is added to a checkpoint that a newer one has replaced.
 PUT_WRITES = (
     _COMMON
     + """
 local namespaces, milliseconds, namespace = KEYS[5], ARGV[1], ARGV[2]
-for i = 3, #ARGV, 3 do
+local newest_only, id = ARGV[3], ARGV[4]
+if newest_only == '1' and redis.call('HEXISTS', heads, id) == 0 then
+  local newest = redis.call('ZREVRANGEBYLEX', ids, '+', '-', 'LIMIT', 0, 1)[1]
+  if newest and below(id, newest) then return 0 end
+end
+for i = 5, #ARGV, 3 do
   redis.call(ARGV[i], writes, ARGV[i + 1], ARGV[i + 2])
 end
 redis.call('SADD', namespaces, namespace)

@@ -22,14 +22,13 @@ from memory.checkpoints import (
     Query,
     Saver,
     Stored,
+    attempts,
     refuse_copy,
 )
-from memory.errors import Unavailable
 from memory.recent import Recent
 from memory.redis.checkpoint_scripts import DROP, PUT, PUT_WRITES, READ
 from memory.redis.faults import mapped_errors
 
-ATTEMPTS = 20
 REMEMBERED = 512
 
 
@@ -131,7 +130,7 @@ class RedisSaver(Saver):
     async def _put(self, place: Place, drafted: Draft, *, alone: bool) -> None:
         with mapped_errors():
             base = self._bases.get(place)
-            for _ in range(ATTEMPTS):
+            async for _ in attempts():
                 if base is None:
                     base = await self._base(place)
                 after = await self._try_put(place, base, drafted, alone=alone)
@@ -141,7 +140,6 @@ class RedisSaver(Saver):
                     return
                 self._bases.drop(place)
                 base = None
-        raise Unavailable("The checkpoint is being written from many places at once.")
 
     async def _base(self, place: Place) -> _Base:
         """The items of the newest checkpoint, and the numbers that are free."""
@@ -179,7 +177,9 @@ class RedisSaver(Saver):
             await pipe.execute()
 
     async def _put_writes(self, place: Place, checkpoint_id: str, writes: Sequence[Write]) -> None:
+        newest_only = str(int(self._keep == "latest"))
         arguments: list[str | bytes] = [self._milliseconds, place.namespace]
+        arguments += [newest_only, checkpoint_id]
         for write in writes:
             size = len(checkpoint_id.encode())
             field = f"{size}:{checkpoint_id}:{write.idx}:{write.task}"

@@ -71,8 +71,15 @@ class SQLiteSaver(Saver):
         await self._database.write(partial(_put, where=place, drafted=drafted, alone=alone))
 
     async def _put_writes(self, place: Place, checkpoint_id: str, writes: Sequence[Write]) -> None:
-        rows = [(*place, checkpoint_id, *write) for write in writes]
-        await self._database.write(partial(_put_writes, rows=rows))
+        newest_only = self._keep == "latest"
+
+        def put_writes(connection: sqlite3.Connection) -> None:
+            if newest_only and _is_replaced(connection, place, checkpoint_id):
+                return
+            rows = [(*place, checkpoint_id, *write) for write in writes]
+            connection.executemany(_PUT_WRITE, rows)
+
+        await self._database.write(put_writes)
 
     async def _delete(self, thread: str) -> None:
         def delete(connection: sqlite3.Connection) -> None:
@@ -105,10 +112,14 @@ WHERE idx < 0
 """
 
 
-def _put_writes(
-    connection: sqlite3.Connection, rows: Iterable[tuple[str | int | bytes, ...]]
-) -> None:
-    connection.executemany(_PUT_WRITE, rows)
+def _is_replaced(connection: sqlite3.Connection, place: Place, checkpoint_id: str) -> bool:
+    """Whether a checkpoint is not there, but a newer one is."""
+    newest = _head(connection, place, None)
+    return (
+        newest is not None
+        and newest.id > checkpoint_id
+        and _head(connection, place, checkpoint_id) is None
+    )
 
 
 def _head(connection: sqlite3.Connection, place: Place, checkpoint_id: str | None) -> Head | None:
@@ -203,12 +214,17 @@ def _end(connection: sqlite3.Connection, place: Place) -> int:
 def _keep_only(
     connection: sqlite3.Connection, place: Place, checkpoint_id: str, runs: Runs
 ) -> None:
-    """Delete all of a place but one checkpoint."""
-    for table, column in (("checkpoints", "id"), ("checkpoint_writes", "checkpoint")):
-        connection.execute(
-            f"DELETE FROM {table} WHERE thread = ? AND namespace = ? AND {column} <> ?",  # noqa: S608
-            (*place, checkpoint_id),
-        )
+    """Delete all of a place but one checkpoint, and writes of newer ones that will come."""
+    connection.execute(
+        "DELETE FROM checkpoint_writes WHERE thread = ?1 AND namespace = ?2 AND checkpoint <> ?3 "
+        "AND (checkpoint < ?3 OR checkpoint IN "
+        "(SELECT id FROM checkpoints WHERE thread = ?1 AND namespace = ?2))",
+        (*place, checkpoint_id),
+    )
+    connection.execute(
+        "DELETE FROM checkpoints WHERE thread = ? AND namespace = ? AND id <> ?",
+        (*place, checkpoint_id),
+    )
     _keep_items(connection, place, runs)
 
 

@@ -74,7 +74,7 @@ FILTERS = st.none() | st.fixed_dictionaries(
     {}, optional={"source": st.just("loop"), "step": st.integers(-1, 3), "점수": st.integers(0, 2)}
 )
 
-EXAMPLES = 12
+EXAMPLES = 10
 
 Opening = Callable[[], AbstractAsyncContextManager[Saver]]
 Spot = tuple[str, str]
@@ -167,7 +167,7 @@ class Machine(RuleBasedStateMachine):
             "versions_seen": {"노드": dict(versions)},
             "updated_channels": sorted(new),
         }
-        if early:
+        if early and (self.keep == "all" or checkpoint["id"] > max(known, default="")):
             self._write(_config(thread, namespace, checkpoint["id"]), [("note", 1)], "t0", "")
         self.model.put(config, checkpoint, metadata, new)
         self.runner.run(self.saver.aput(config, checkpoint, metadata, new))
