@@ -177,5 +177,13 @@ async def _postings(
         where = {"_id": {"$gte": low, "$lte": high}}
     else:
         where = {"_id": {"$in": [{"o": owner, "t": term, "e": entry} for entry in only]}}
-    newest = database["postings"].find(where).sort("_id", -1).limit(READ_AT_MOST)
-    return [(one["_id"]["e"], one["w"], one["l"]) for one in await newest.to_list()]
+    # Thousands of postings come as three lists: as a document each they take twice the time.
+    columns: Document = {"_id": None, "entries": {"$push": "$_id.e"}}
+    columns |= {"weights": {"$push": "$w"}, "lengths": {"$push": "$l"}}
+    steps: list[Document] = [{"$match": where}, {"$sort": {"_id": -1}}, {"$limit": READ_AT_MOST}]
+    found = await (await database["postings"].aggregate([*steps, {"$group": columns}])).to_list()
+    return [
+        posting
+        for lists in found
+        for posting in zip(lists["entries"], lists["weights"], lists["lengths"], strict=True)
+    ]
