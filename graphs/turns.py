@@ -68,7 +68,7 @@ class Turns:
         Raises NotFound ``room_not_found``, Invalid ``unknown_tool``, Conflict ``room_busy`` or
         ``idempotency_mismatch`` (the key came with another request); then nothing is stored.
         """
-        self._refuse_unknown(tools)
+        self.check_tools(tools)
         run = Run(
             id=new_id("run"),
             owner=owner,
@@ -94,7 +94,8 @@ class Turns:
             raise
         return run
 
-    def _refuse_unknown(self, tools: Sequence[str] | None) -> None:
+    def check_tools(self, tools: Sequence[str] | None) -> None:
+        """Refuse tools that there are not: Invalid ``unknown_tool``."""
         unknown = sorted(set(tools or ()) - self._tools)
         if unknown:
             raise Invalid(

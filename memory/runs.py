@@ -4,6 +4,7 @@ Here in process; a run's end is in the durable store, where its turn put it.
 """
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -99,7 +100,10 @@ class LocalRuns:
         self._drop_old()
         live = _Live(run)
         self._live[run.id] = live
-        live.task = asyncio.create_task(self._execute(live, work), name=run.id)
+        # Nothing of the caller's context: its callbacks must not hear what the run does.
+        live.task = asyncio.create_task(
+            self._execute(live, work), name=run.id, context=contextvars.Context()
+        )
         # A task that is cancelled before its first step would end without a word.
         await asyncio.sleep(0)
 

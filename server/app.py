@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from server import archive, catalog, chat, health, rooms, runs
 from server.errors import add_error_handlers
+from server.late_routes import add_late_routes
 from server.opening import Opening
 from server.origins import OriginGuard
 from server.request_ids import RequestIds
@@ -47,6 +48,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     add_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    add_late_routes(app)
     return app
 
 

@@ -1,6 +1,7 @@
 """The archive's routes: drafts, entries, search, categories."""
 
 import re
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Response
 
@@ -34,6 +35,9 @@ from server.schemas.archive import (
 )
 from server.schemas.fields import PAGE, Cursor, Limit, PageOut
 
+if TYPE_CHECKING:
+    from tools.drafting import Draft
+
 _ETAG = re.compile(r'"(\d{1,15})"\Z', re.ASCII)
 
 
@@ -51,7 +55,11 @@ async def draft_entry(
     new: DraftIn, user: CurrentUser, resources: AppResources
 ) -> DraftOut | NoDraftOut:
     """A label, a category and what is there already; nothing is stored."""
-    draft = await resources.drafter.draft(user, new.content, new.category)
+    return draft_out(await resources.drafter.draft(user, new.content, new.category))
+
+
+def draft_out(draft: "Draft") -> DraftOut | NoDraftOut:
+    """A draft as clients see it."""
     if draft.label is None or draft.category is None:
         return NoDraftOut(reason=draft.reason)
     duplicates = [

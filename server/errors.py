@@ -176,6 +176,6 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 def _field_error(error: Mapping[str, Any]) -> dict[str, str]:
     """One field and what is wrong with it; never the value, which may be huge or secret."""
     location: Sequence[object] = error["loc"]
-    path = [str(part)[:64] for part in location[1:]] or [str(location[0])]
+    path = [str(part)[:64] for part in location[1:]] or [str(location[0]) if location else "body"]
     reason = str(error["msg"]).removeprefix("Value error, ")
     return {"field": ".".join(path), "reason": reason[:300]}

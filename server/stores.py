@@ -19,9 +19,9 @@ from server.settings import Settings
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
-    from redis.asyncio import Redis
 
     from memory.mongo.database import MongoDatabase
+    from memory.redis.connection import Client
 
 HOT_FOR = timedelta(hours=24)
 """How long after its last turn a room's state is served from Redis."""
@@ -63,7 +63,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             yield await _on_mongo(settings, stack, redis)
 
 
-async def _redis(settings: Settings, stack: AsyncExitStack) -> "Redis | None":
+async def _redis(settings: Settings, stack: AsyncExitStack) -> "Client | None":
     if settings.redis_url is None:
         return None
     from memory.redis.connection import open_redis
@@ -77,7 +77,7 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
     return database
 
 
-async def _on_sqlite(settings: Settings, stack: AsyncExitStack, redis: "Redis | None") -> Stores:
+async def _on_sqlite(settings: Settings, stack: AsyncExitStack, redis: "Client | None") -> Stores:
     database = await _database(settings, stack)
 
     async def make_checkpointer() -> "BaseCheckpointSaver[Any]":
@@ -96,7 +96,7 @@ async def _on_sqlite(settings: Settings, stack: AsyncExitStack, redis: "Redis | 
     )
 
 
-async def _on_mongo(settings: Settings, stack: AsyncExitStack, redis: "Redis | None") -> Stores:
+async def _on_mongo(settings: Settings, stack: AsyncExitStack, redis: "Client | None") -> Stores:
     from memory.mongo.archive import MongoArchive
     from memory.mongo.database import MongoDatabase
     from memory.mongo.history import MongoHistory
@@ -129,7 +129,7 @@ async def _on_mongo(settings: Settings, stack: AsyncExitStack, redis: "Redis | N
     )
 
 
-def _checks(rooms: Rooms, redis: "Redis | None") -> Mapping[str, Check]:
+def _checks(rooms: Rooms, redis: "Client | None") -> Mapping[str, Check]:
     async def storage() -> None:
         await rooms.page("", limit=1)
 
@@ -158,7 +158,7 @@ async def _mongo_saver(database: "MongoDatabase") -> "BaseCheckpointSaver[Any]":
 
 
 def _with_redis(
-    settings: Settings, durable: "BaseCheckpointSaver[Any]", redis: "Redis | None"
+    settings: Settings, durable: "BaseCheckpointSaver[Any]", redis: "Client | None"
 ) -> "BaseCheckpointSaver[Any]":
     """Redis alone where the settings say so; else its copy before the durable one, if there is any.
 

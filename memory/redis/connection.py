@@ -10,6 +10,9 @@ from memory.redis.faults import mapped_errors
 
 WAIT_SECONDS = 3.0
 
+Client = Redis
+"""What the stores on Redis are handed."""
+
 
 @asynccontextmanager
 async def open_redis(url: str) -> AsyncIterator[Redis]:
