@@ -22,6 +22,12 @@ async def prepare(entry: Entry) -> Prepared:
     return _prepare(entry)
 
 
+async def fingerprint_of(content: str) -> str:
+    if len(content) > LARGE_BYTES:
+        return await asyncio.to_thread(fingerprint, content)
+    return fingerprint(content)
+
+
 def _prepare(entry: Entry) -> Prepared:
     terms = entry_terms(entry.label, entry.category, entry.content)
     return Prepared(terms, fingerprint(entry.content))

@@ -15,7 +15,6 @@ from memory.archive_rules import (
     check_category,
     check_query,
     digest_text,
-    fingerprint,
     new_entry,
     refuse_stale,
 )
@@ -32,7 +31,7 @@ from memory.mongo.postings import (
     rank_entries,
     remove_postings,
 )
-from memory.preparing import Prepared, prepare
+from memory.preparing import Prepared, fingerprint_of, prepare
 from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.times import from_micros, now, to_micros
 
@@ -200,7 +199,7 @@ class MongoArchive:
         return Page(found, encode_cursor(skip + limit) if len(best) > skip + limit else None)
 
     async def near(self, owner: str, content: str, *, limit: int = 5) -> Sequence[Near]:
-        said, same = sample_terms(content), fingerprint(content)
+        said, same = sample_terms(content), await fingerprint_of(content)
         with mapped_errors():
             wanted = list(said)[:NEAR_TERMS]
             best = (await rank_entries(self._database, owner, wanted)).best()
