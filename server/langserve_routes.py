@@ -7,19 +7,20 @@ client sends as a configuration counts.
 import warnings
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, ValidationError
+from pydantic.json_schema import SkipJsonSchema
 
 from memory.events import ERROR, TOKEN, TOOL_START
 from server.archive import draft_out
 from server.errors import APIError, add_error_handlers
 from server.identity import current_user
 from server.resources import Resources
-from server.schemas.archive import DraftIn, DraftOut, NoDraftOut
+from server.schemas.archive import DraftIn, DraftOut, NoDraftOut, Plain
 from server.schemas.chat import ToolName
 from server.schemas.fields import In, Out, Text
 
@@ -31,13 +32,32 @@ _asking: ContextVar[str] = ContextVar("asking")
 """Who asks, for as long as a request lasts: LangServe's batch drops what is put into its config."""
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    """The playground can't draw a field that may be null; one that may be absent it can."""
+    schema.pop("default", None)
+
+
 class AgentIn(In):
     """A message to the agent, in a room of its own unless one is named."""
 
     message: Text = Field(description="1..32,000 characters.")
-    room_id: str | None = Field(None, description="The room to go on in.", max_length=64)
-    tools: list[ToolName] | None = Field(
-        None, description="Names of tools; none of them if empty, all if absent.", max_length=100
+    room_id: Annotated[str, Field(max_length=64)] | SkipJsonSchema[None] = Field(
+        None, description="The room to go on in.", json_schema_extra=_without_default
+    )
+    tools: Annotated[list[ToolName], Field(max_length=100)] | SkipJsonSchema[None] = Field(
+        None,
+        description="Names of tools; none of them if empty, all if absent.",
+        json_schema_extra=_without_default,
+    )
+
+
+class DraftAsked(DraftIn):
+    """A content to draft for."""
+
+    category: Plain | SkipJsonSchema[None] = Field(
+        None,
+        description="A category of the person's choice.",
+        json_schema_extra=_without_default,
     )
 
 
@@ -57,7 +77,9 @@ class TitleIn(In):
 class SummaryIn(TitleIn):
     """A conversation and the summary of what came before it."""
 
-    summary: Text | None = Field(None, description="The summary so far.")
+    summary: Text | SkipJsonSchema[None] = Field(
+        None, description="The summary so far.", json_schema_extra=_without_default
+    )
 
 
 class TitleMadeOut(Out):
@@ -143,7 +165,7 @@ def build_langserve_app(state: Any, resources: Resources) -> FastAPI:
         runnables = Runnables(resources)
         served: Sequence[tuple[str, Handler, type[In], Any, Any]] = (
             ("/agent", runnables.agent, AgentIn, str, runnables.agent_config),
-            ("/draft", runnables.draft, DraftIn, DraftOut | NoDraftOut, _user_config),
+            ("/draft", runnables.draft, DraftAsked, DraftOut | NoDraftOut, _user_config),
             ("/title", runnables.title, TitleIn, TitleMadeOut, _user_config),
             ("/summary", runnables.summary, SummaryIn, SummaryMadeOut, _user_config),
         )
