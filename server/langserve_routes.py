@@ -7,7 +7,7 @@ client sends as a configuration counts.
 import warnings
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import ContextVar
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -44,11 +44,14 @@ class AgentIn(In):
     room_id: Annotated[str, Field(max_length=64)] | SkipJsonSchema[None] = Field(
         None, description="The room to go on in.", json_schema_extra=_without_default
     )
-    tools: Annotated[list[ToolName], Field(max_length=100)] | SkipJsonSchema[None] = Field(
-        None,
-        description="Names of tools; none of them if empty, all if absent.",
-        json_schema_extra=_without_default,
-    )
+    tools: (
+        Literal["all"] | Annotated[list[ToolName], Field(max_length=100)] | SkipJsonSchema[None]
+    ) = Field("all", description="Names of tools; none of them if empty, all if absent.")
+
+    @property
+    def chosen(self) -> list[str] | None:
+        """The tools by name, None for all: the playground can leave no list away."""
+        return self.tools if isinstance(self.tools, list) else None
 
 
 class DraftAsked(DraftIn):
@@ -108,7 +111,7 @@ class Runnables:
                 asked = AgentIn.model_validate(one)
             except ValidationError as error:
                 raise RequestValidationError(error.errors(include_url=False)) from error
-            self._resources.turns.check_tools(asked.tools)
+            self._resources.turns.check_tools(asked.chosen)
             if asked.room_id is not None:
                 await self._resources.rooms.get(_asking.get(), asked.room_id)
         return config
@@ -119,7 +122,7 @@ class Runnables:
         room_id = asked.room_id
         if room_id is None:
             room_id = (await self._resources.rooms.create(user, listed=False)).id
-        run = await self._resources.turns.start(user, room_id, asked.message, tools=asked.tools)
+        run = await self._resources.turns.start(user, room_id, asked.message, tools=asked.chosen)
         spoken = False
         async for event in self._resources.runs.follow(user, run.id):
             if event.name == TOKEN:
