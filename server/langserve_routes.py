@@ -7,12 +7,12 @@ client sends as a configuration counts.
 import warnings
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import ContextVar
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from langchain_core.runnables import Runnable, RunnableLambda
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
 from memory.events import ERROR, TOKEN, TOOL_START
@@ -37,21 +37,25 @@ def _without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
+def _open(schema: dict[str, Any]) -> None:
+    """Let the schema allow what it does not draw."""
+    schema.pop("additionalProperties", None)
+
+
 class AgentIn(In):
-    """A message to the agent, in a room of its own unless one is named."""
+    """A message to the agent, in a room of its own unless one is named.
+
+    `tools` may name the tools to use: an empty list is none, without it all are. The playground
+    can leave no list away, so that it is not among the fields that are drawn.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_open)
 
     message: Text = Field(description="1..32,000 characters.")
     room_id: Annotated[str, Field(max_length=64)] | SkipJsonSchema[None] = Field(
         None, description="The room to go on in.", json_schema_extra=_without_default
     )
-    tools: (
-        Literal["all"] | Annotated[list[ToolName], Field(max_length=100)] | SkipJsonSchema[None]
-    ) = Field("all", description="Names of tools; none of them if empty, all if absent.")
-
-    @property
-    def chosen(self) -> list[str] | None:
-        """The tools by name, None for all: the playground can leave no list away."""
-        return self.tools if isinstance(self.tools, list) else None
+    tools: SkipJsonSchema[Annotated[list[ToolName], Field(max_length=100)] | None] = None
 
 
 class DraftAsked(DraftIn):
@@ -111,7 +115,7 @@ class Runnables:
                 asked = AgentIn.model_validate(one)
             except ValidationError as error:
                 raise RequestValidationError(error.errors(include_url=False)) from error
-            self._resources.turns.check_tools(asked.chosen)
+            self._resources.turns.check_tools(asked.tools)
             if asked.room_id is not None:
                 await self._resources.rooms.get(_asking.get(), asked.room_id)
         return config
@@ -122,7 +126,7 @@ class Runnables:
         room_id = asked.room_id
         if room_id is None:
             room_id = (await self._resources.rooms.create(user, listed=False)).id
-        run = await self._resources.turns.start(user, room_id, asked.message, tools=asked.chosen)
+        run = await self._resources.turns.start(user, room_id, asked.message, tools=asked.tools)
         spoken = False
         async for event in self._resources.runs.follow(user, run.id):
             if event.name == TOKEN:
