@@ -33,7 +33,7 @@ imports: $(TESTS)
 	$(BIN)/lint-imports --no-cache
 
 pytest: $(TESTS)
-	$(BIN)/python -m pytest -W error $(PYTEST_FLAGS) $(ARGS)
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(ARGS)
 
 format: $(TESTS) ## Format the code.
 	$(BIN)/ruff check --fix
