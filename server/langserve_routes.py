@@ -4,32 +4,68 @@ They do what the REST routes do, for the same user and within the same bounds; n
 client sends as a configuration counts.
 """
 
+import asyncio
+import logging
 import warnings
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextvars import ContextVar
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
 
+import orjson
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from langchain_core.runnables import Runnable, RunnableLambda
-from pydantic import ConfigDict, Field, ValidationError
+from fastapi.routing import APIRoute
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langserve import CustomUserType, add_routes
+from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
+from sse_starlette import EventSourceResponse
+from starlette.responses import Response
 
-from memory.events import ERROR, TOKEN, TOOL_START
-from server.archive import draft_out
-from server.errors import APIError, add_error_handlers
+from graphs.model_errors import ModelError
+from graphs.title import Said
+from memory.errors import Invalid, StoreError
+from memory.events import ERROR, MESSAGE, TOKEN, TOOL_START
+from memory.records import Event
+from server.archive import draft_entry
+from server.errors import APIError, add_error_handlers, request_id_of, status_of
 from server.identity import current_user
 from server.resources import Resources
-from server.schemas.archive import DraftIn, DraftOut, NoDraftOut, Plain
+from server.schemas.archive import DraftIn, DuplicateOut, Plain
 from server.schemas.chat import ToolName
 from server.schemas.fields import In, Out, Text
 
+MOST_INPUTS = 16
+"""How many inputs a batch may have."""
+
 MOST_MESSAGES = 200
+"""How long a conversation may be."""
 
-Handler = Callable[..., Any]
+ENDPOINTS: Sequence[Any] = (
+    "invoke",
+    "batch",
+    "stream",
+    "stream_log",  # what the playground listens to
+    "stream_events",
+    "input_schema",
+    "output_schema",
+    "playground",
+)
 
-_asking: ContextVar[str] = ContextVar("asking")
-"""Who asks, for as long as a request lasts: LangServe's batch drops what is put into its config."""
+# The playground's page has its own scripts and makes validators out of schemas while it runs.
+PAGE_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval';"
+    " style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+)
+
+_ASKED = "__asked"  # langchain keeps such names out of what it tells of a run
+
+log = logging.getLogger("tomato.server")
+
+
+def _absent(value: object) -> bool:
+    return value is None
 
 
 def _without_default(schema: dict[str, Any]) -> None:
@@ -42,7 +78,7 @@ def _open(schema: dict[str, Any]) -> None:
     schema.pop("additionalProperties", None)
 
 
-class AgentIn(In):
+class AgentIn(In, CustomUserType):
     """A message to the agent, in a room of its own unless one is named.
 
     `tools` may name the tools to use: an empty list is none, without it all are. The playground
@@ -58,8 +94,8 @@ class AgentIn(In):
     tools: SkipJsonSchema[Annotated[list[ToolName], Field(max_length=100)] | None] = None
 
 
-class DraftAsked(DraftIn):
-    """A content to draft for."""
+class DraftAsked(DraftIn, CustomUserType):
+    """A content to draft a label and a category for; nothing is stored."""
 
     category: Plain | SkipJsonSchema[None] = Field(
         None,
@@ -75,7 +111,7 @@ class SaidIn(In):
     content: Text = Field(description="Its text.")
 
 
-class TitleIn(In):
+class TitleIn(In, CustomUserType):
     """A conversation, oldest message first."""
 
     conversation: list[SaidIn] = Field(description="Its messages.", max_length=MOST_MESSAGES)
@@ -89,117 +125,231 @@ class SummaryIn(TitleIn):
     )
 
 
-class TitleMadeOut(Out):
-    """The title, if one could be made."""
+class DraftMadeOut(Out):
+    """A label and a category, or the reason why there is none; LangServe takes no union."""
 
-    title: str | None = Field(description="At most 40 characters, on one line.")
+    summarizable: bool = Field(description="Whether there is something to label.")
+    summary: str | None = Field(None, description="A label.", exclude_if=_absent)
+    category: str | None = Field(None, description="A category.", exclude_if=_absent)
+    duplicates: list[DuplicateOut] | None = Field(
+        None, description="What is there already.", exclude_if=_absent
+    )
+    reason: str | None = Field(None, description="Why there is no draft.", exclude_if=_absent)
 
 
-class SummaryMadeOut(Out):
-    """The new summary."""
+class TitleOut(Out):
+    """A title."""
 
-    summary: str | None = Field(description="Null if the old one stays.")
+    title: str | None = Field(description="One line; null if none could be made.")
 
 
-class Runnables:
-    """What each path runs, over the open resources."""
+class SummaryOut(Out):
+    """A summary."""
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
+    summary: str | None = Field(description="The new summary; null if the old one stays.")
 
-    async def agent_config(self, config: dict[str, Any], request: Request) -> dict[str, Any]:
-        """The asking user; a room or tool that is not there is refused before a stream begins."""
-        config = await _user_config(config, request)
-        for one in _inputs(await request.json() if request.method == "POST" else {}):
-            try:
-                asked = AgentIn.model_validate(one)
-            except ValidationError as error:
-                raise RequestValidationError(error.errors(include_url=False)) from error
-            self._resources.turns.check_tools(asked.tools)
-            if asked.room_id is not None:
-                await self._resources.rooms.get(_asking.get(), asked.room_id)
-        return config
 
-    async def agent(self, given: Any) -> AsyncIterator[str]:
-        """Ask the agent; its answer's text, piece by piece."""
-        asked, user = AgentIn.model_validate(given), _asking.get()
-        room_id = asked.room_id
-        if room_id is None:
-            room_id = (await self._resources.rooms.create(user, listed=False)).id
-        run = await self._resources.turns.start(user, room_id, asked.message, tools=asked.tools)
-        spoken = False
-        async for event in self._resources.runs.follow(user, run.id):
-            if event.name == TOKEN:
-                spoken = True
-                yield event.data["text"]
-            elif event.name == TOOL_START and spoken:
-                spoken = False
-                yield "\n\n"
-            elif event.name == ERROR:
-                raise APIError(503, event.data["code"], event.data["message"])
+Pieces = AsyncIterator[Any]
+Begin = Callable[["Asked", Any], Awaitable[Pieces]]
 
-    async def draft(self, given: Any) -> dict[str, Any]:
-        """A label and a category for a content; nothing is stored."""
-        new = DraftIn.model_validate(given)
-        made = await self._resources.drafter.draft(_asking.get(), new.content, new.category)
-        return draft_out(made).model_dump()
 
-    async def title(self, given: Any) -> dict[str, Any]:
-        """A title for a conversation."""
-        asked = TitleIn.model_validate(given)
-        made = await self._resources.graphs.title.ainvoke({"conversation": _said(asked)})
-        return TitleMadeOut(title=made.get("title")).model_dump()
+@dataclass(slots=True)
+class Asked:
+    """One request: who asks, and what was begun for it before its answer starts."""
 
-    async def summary(self, given: Any) -> dict[str, Any]:
-        """A rolling summary of a conversation."""
-        asked = SummaryIn.model_validate(given)
-        made = await self._resources.graphs.summary.ainvoke(
-            {"summary": asked.summary, "conversation": _said(asked)}
+    user: str
+    request_id: str
+    resources: Resources
+    context: Context
+    begun: Pieces | None = None
+
+
+async def ask_agent(asked: Asked, given: AgentIn) -> Pieces:
+    """Start a turn; the pieces are its answer's text."""
+    user, resources, room_id = asked.user, asked.resources, given.room_id
+    new = room_id is None
+    if room_id is None:
+        room_id = (await resources.rooms.create(user, listed=False)).id
+    try:
+        run = await resources.turns.start(
+            user, room_id, given.message, tools=given.tools, request_id=asked.request_id
         )
-        return SummaryMadeOut(summary=made.get("summary")).model_dump()
+    except StoreError:
+        if new:
+            await resources.rooms.delete(user, room_id)
+        raise
+    return _text(resources.runs.follow(user, run.id))
+
+
+async def draft(asked: Asked, given: DraftAsked) -> Pieces:
+    """Make a label and a category; nothing is stored."""
+    made = await draft_entry(given, asked.user, asked.resources)
+    return _one(DraftMadeOut.model_validate(made))
+
+
+async def title(asked: Asked, given: TitleIn) -> Pieces:
+    """Make a title."""
+    made = await asked.resources.graphs.title.ainvoke({"conversation": _said(given)})
+    return _one(TitleOut(title=made.get("title")))
+
+
+async def summarize(asked: Asked, given: SummaryIn) -> Pieces:
+    """Fold messages into a summary."""
+    made = await asked.resources.graphs.summary.ainvoke(
+        {"summary": given.summary, "conversation": _said(given)}
+    )
+    return _one(SummaryOut(summary=made.get("summary")))
+
+
+ROUTES: Sequence[tuple[str, type[In], Any, Begin]] = (
+    ("/agent", AgentIn, str, ask_agent),
+    ("/draft", DraftAsked, DraftMadeOut, draft),
+    ("/title", TitleIn, TitleOut, title),
+    ("/summary", SummaryIn, SummaryOut, summarize),
+)
 
 
 def build_langserve_app(state: Any, resources: Resources) -> FastAPI:
     """An application with LangServe's routes alone; ``state`` is that of the one it belongs to."""
-    with warnings.catch_warnings():
-        # The last release of LangServe was made for older versions of what it stands on.
-        warnings.simplefilter("ignore")
-        from langserve import add_routes
-
-        app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-        app.state = state
-        add_error_handlers(app)
-        runnables = Runnables(resources)
-        served: Sequence[tuple[str, Handler, type[In], Any, Any]] = (
-            ("/agent", runnables.agent, AgentIn, str, runnables.agent_config),
-            ("/draft", runnables.draft, DraftAsked, DraftOut | NoDraftOut, _user_config),
-            ("/title", runnables.title, TitleIn, TitleMadeOut, _user_config),
-            ("/summary", runnables.summary, SummaryIn, SummaryMadeOut, _user_config),
+    # The playground needs the method, whose replacement LangServe's last release does not know.
+    warnings.filterwarnings("ignore", "astream_log is deprecated")
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.state = state
+    app.router.route_class = LangServeRoute
+    add_error_handlers(app)
+    for path, model, output, begin in ROUTES:
+        add_routes(
+            app,
+            _runnable(model, begin).with_types(input_type=model, output_type=output),
+            path=path,
+            # A batch keeps nothing but these of what the modifier makes. Nothing that a client
+            # sends for it is among it: the modifier makes it anew.
+            config_keys=("configurable",),
+            per_req_config_modifier=_modifier(resources, model, begin),
+            enabled_endpoints=ENDPOINTS,
+            enable_feedback_endpoint=False,
+            enable_public_trace_link_endpoint=False,
         )
-        for path, handler, asked, answer, modifier in served:
-            runnable: Runnable[Any, Any] = RunnableLambda(handler, name=path[1:])
-            add_routes(
-                app,
-                runnable.with_types(input_type=asked, output_type=answer),
-                path=path,
-                config_keys=(),
-                per_req_config_modifier=modifier,
-            )
     return app
 
 
-def _inputs(sent: Any) -> list[Any]:
-    """The inputs of a call or of a batch of calls; what is neither is LangServe's to refuse."""
-    if not isinstance(sent, dict):
-        return []
-    several = sent.get("inputs", [])
-    return several if isinstance(several, list) and "input" not in sent else [sent.get("input")]
+def _runnable(model: type[In], begin: Begin) -> Runnable[Any, Any]:
+    async def answer(given: Any, config: RunnableConfig) -> AsyncIterator[Any]:
+        asked: Asked = config["configurable"][_ASKED]
+        pieces = asked.begun or await _apart(asked, begin(asked, model.model_validate(given)))
+        async for piece in pieces:
+            yield piece
+
+    return RunnableLambda(answer)
 
 
-async def _user_config(config: dict[str, Any], request: Request) -> dict[str, Any]:
-    _asking.set(await current_user(request))
-    return config
+async def _apart(asked: Asked, beginning: Awaitable[Pieces]) -> Pieces:
+    """Begin outside of the runnable: within it, a run's own events would be the client's too."""
+    coroutine = cast("Coroutine[Any, Any, Pieces]", beginning)
+    return await asyncio.create_task(coroutine, context=asked.context.copy())
 
 
-def _said(asked: TitleIn) -> list[Any]:
-    return [said.model_dump() for said in asked.conversation]
+def _modifier(
+    resources: Resources, model: type[In], begin: Begin
+) -> Callable[[dict[str, Any], Request], Awaitable[dict[str, Any]]]:
+    """What LangServe calls before each answer: all that can be refused is refused here."""
+
+    async def modify(config: dict[str, Any], request: Request) -> dict[str, Any]:
+        asked = Asked(
+            await current_user(request), request_id_of(request), resources, copy_context()
+        )
+        body, endpoint = await request.json(), request.url.path.rpartition("/")[2]
+        if endpoint == "batch":
+            await _check_batch(asked, model, body["inputs"])
+        elif endpoint.startswith("stream"):
+            # Once a stream has begun there is no status to tell a refusal with.
+            _check_names(body)
+            asked.begun = await begin(asked, model.model_validate(body["input"]))
+        return {"configurable": {_ASKED: asked}}
+
+    return modify
+
+
+async def _check_batch(asked: Asked, model: type[In], inputs: object) -> None:
+    """All of a batch or nothing of it."""
+    if not isinstance(inputs, list) or not 1 <= len(inputs) <= MOST_INPUTS:
+        raise Invalid.field("inputs", f"it must be a list of 1 to {MOST_INPUTS}")
+    checked = [model.model_validate(one) for one in inputs]
+    rooms = [one.room_id for one in checked if isinstance(one, AgentIn) and one.room_id]
+    if len(set(rooms)) < len(rooms):
+        raise Invalid.field("inputs", "a room takes one message at a time")
+    for room_id in rooms:
+        await asked.resources.rooms.get(asked.user, room_id)
+
+
+def _check_names(body: dict[str, Any]) -> None:
+    """What streams of events may be narrowed by: lists of names, if anything."""
+    for kind in ("names", "types", "tags"):
+        for field in (f"include_{kind}", f"exclude_{kind}"):
+            names = body.get(field) or []
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise Invalid.field(field, "it must be a list of names")
+
+
+class LangServeRoute(APIRoute):
+    """A route of LangServe: its streams end in our words, its pages load nothing from afar."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_in_our_words(request: Request) -> Response:
+            response = await handle(request)
+            if isinstance(response, EventSourceResponse):
+                events = cast("AsyncIterator[dict[str, Any]]", response.body_iterator)
+                response.body_iterator = _in_our_words(events, request_id_of(request))
+            elif response.headers.get("content-type", "").startswith("text/html"):
+                response.headers["Content-Security-Policy"] = PAGE_POLICY
+            return response
+
+        return handle_in_our_words
+
+
+async def _in_our_words(events: AsyncIterator[dict[str, Any]], request_id: str) -> Pieces:
+    """The events of a stream; an error as one of its own, in the form that all errors have."""
+    try:
+        async for event in events:
+            if event.get("event") != "error":  # LangServe's word for any; ours comes below
+                yield event
+    except (StoreError, ModelError, APIError) as error:
+        log.warning("%s: %s", request_id, error)
+        yield {"event": "error", "data": _error(error, request_id)}
+    finally:
+        with suppress(RuntimeError):  # it answers to being closed with one more event
+            await cast("Any", events).aclose()
+
+
+def _error(error: StoreError | ModelError | APIError, request_id: str) -> str:
+    status = status_of(error) if isinstance(error, StoreError) else 503
+    told = {"code": error.code, "message": str(error), "request_id": request_id}
+    if isinstance(error, APIError):
+        told["message"] = error.message
+    data = {"status_code": status, "message": told["message"], "error": told}
+    return orjson.dumps(data).decode()
+
+
+async def _text(events: AsyncIterator[Event]) -> AsyncIterator[str]:
+    """What the agent says, as it says it."""
+    spoken, gap = False, False
+    async for event in events:
+        if event.name == TOKEN:
+            yield ("\n\n" if gap else "") + str(event.data["text"])
+            spoken, gap = True, False
+        elif event.name == TOOL_START:
+            gap = spoken
+        elif event.name == MESSAGE and not spoken:
+            yield str(event.data["content"])
+        elif event.name == ERROR:
+            raise APIError(503, event.data["code"], event.data["message"])
+
+
+async def _one(answer: Out) -> AsyncIterator[Any]:
+    yield answer.model_dump(mode="json")
+
+
+def _said(given: TitleIn) -> list[Said]:
+    return [{"role": said.role, "content": said.content} for said in given.conversation]
