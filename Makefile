@@ -44,12 +44,15 @@ bench: $(BENCHMARKS) ## Run every benchmark in tests/benchmarks.
 		$(BIN)/python -m tests.benchmarks.$$(basename $$file .py) || exit 1; \
 	done
 
-# Chromium opens the pages; the MongoDB server that the tests start needs libcurl.
+# Chromium opens the pages, driven by a program that needs libatomic; the MongoDB server that the
+# tests start needs libcurl.
 system:
 	@missing=; \
 	command -v chromium >/dev/null || missing="chromium"; \
 	python3 -c 'import ctypes; ctypes.CDLL("libcurl.so.4")' 2>/dev/null || \
 		missing="$$missing libcurl4"; \
+	python3 -c 'import ctypes; ctypes.CDLL("libatomic.so.1")' 2>/dev/null || \
+		missing="$$missing libatomic1"; \
 	if [ -z "$$missing" ]; then exit; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 		echo "The tests need these packages: $$missing (sudo apt-get install $$missing)." >&2; \
