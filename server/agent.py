@@ -59,7 +59,9 @@ def build_agent(
         history=stores.history,
         titles=graphs.title,
         summaries=graphs.summary,
-        folding=Folding(after_tokens=settings.folding_tokens),
+        folding=Folding(
+            after_tokens=settings.folding_tokens, after_turns=settings.summary_after_turns
+        ),
     )
     return Resources(
         settings=settings,

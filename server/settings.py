@@ -102,6 +102,7 @@ class Settings(BaseModel):
     turn_seconds: float = Field(120, gt=0, le=3600)
     window_tokens: int = Field(8_000, ge=100)
     summary_after_tokens: int | None = Field(None, ge=75)
+    summary_after_turns: int = Field(40, ge=2, le=10_000)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
