@@ -1,0 +1,86 @@
+"""A disk that is full in the middle of a talk: a clear refusal, and nothing half-written."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.services.tomato_server import TomatoServer
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB; it needs the right to mount, and fails without it."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True)
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Write until nothing more goes in; the file that took the room."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (65_536, 4096, 1):
+            try:
+                while file.write(b"\0" * size) == size:
+                    pass
+            except OSError:
+                continue
+    return filler
+
+
+async def chat(client: httpx.AsyncClient, room: str, message: str) -> httpx.Response:
+    return await client.post(f"/api/rooms/{room}/chat", json={"message": message, "stream": False})
+
+
+async def talk(client: httpx.AsyncClient, room: str) -> list[dict[str, Any]]:
+    answer = await client.get(f"/api/rooms/{room}/messages?limit=100")
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"][::-1]
+    return items
+
+
+async def test_a_full_disk_refuses_and_the_room_goes_on_after(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    server = TomatoServer(tmp_path, {"TOMATO_DATA": str(small_disk / "data")})
+    await server.start()
+    try:
+        async with httpx.AsyncClient(base_url=server.address, timeout=30) as client:
+            room = (await client.post("/api/rooms", json={"title": "좁은 곳"})).json()["id"]
+            assert (await chat(client, room, "안녕?")).status_code == 200
+            before = await talk(client, room)
+            filler = fill(small_disk)
+            refused = 0
+            # The log has a little room of its own; soon that is full, too.
+            for number in range(100):
+                answer = await chat(client, room, f"{number} " + "긴 이야기 " * 500)
+                assert answer.status_code in (200, 503), answer.text
+                if answer.status_code == 503:
+                    refused += 1
+                    assert answer.json()["error"]["code"] == "store_unavailable"
+                    assert int(answer.headers["retry-after"]) > 0
+                if refused == 3:
+                    break
+            assert refused == 3
+            full = await talk(client, room)
+            assert full[: len(before)] == before
+            filler.unlink()
+            assert (await chat(client, room, "이제 자리가 있어")).status_code == 200
+            after = await talk(client, room)
+            assert (after[-1]["role"], after[-1]["status"]) == ("assistant", "complete")
+            turns: dict[int, list[str]] = {}
+            for message in after:
+                turns.setdefault(message["turn"], []).append(message["role"])
+            assert all(roles[0] == "user" for roles in turns.values())
+        await server.kill()
+        await server.start()
+        async with httpx.AsyncClient(base_url=server.address, timeout=30) as client:
+            assert await talk(client, room) == after
+    finally:
+        await server.kill()
