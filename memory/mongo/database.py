@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
 
-from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, timeout
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
@@ -89,8 +89,10 @@ class MongoDatabase:
         with mapped_errors():
             if not self._transactions:
                 return await work(None)
-            async with self.database.client.start_session() as session:
-                return await session.with_transaction(work)
+            # One deadline for all of it: else each retry, and the abort, would have its own.
+            with timeout(WAIT_MS / 1000):
+                async with self.database.client.start_session() as session:
+                    return await session.with_transaction(work)
 
     async def _prepare(self) -> None:
         schema = await self.database["schema"].find_one({"_id": "tomato"})
