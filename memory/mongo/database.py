@@ -86,13 +86,12 @@ class MongoDatabase:
 
     async def atomic(self, work: Work[T]) -> T:
         """Run ``work`` so that all of it is kept, or none of it."""
-        with mapped_errors():
+        # One deadline for all of it: else each step, retry and abort would have its own.
+        with mapped_errors(), timeout(WAIT_MS / 1000):
             if not self._transactions:
                 return await work(None)
-            # One deadline for all of it: else each retry, and the abort, would have its own.
-            with timeout(WAIT_MS / 1000):
-                async with self.database.client.start_session() as session:
-                    return await session.with_transaction(work)
+            async with self.database.client.start_session() as session:
+                return await session.with_transaction(work)
 
     async def _prepare(self) -> None:
         schema = await self.database["schema"].find_one({"_id": "tomato"})

@@ -80,7 +80,7 @@ async def messages(client: httpx.AsyncClient, room: str) -> list[dict[str, Any]]
     return found[::-1]
 
 
-async def free(client: httpx.AsyncClient, room: str, question: str) -> httpx.Response:
+async def ask_when_free(client: httpx.AsyncClient, room: str, question: str) -> httpx.Response:
     """Ask until the room is free: the turn that was killed keeps it for a bounded time."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
@@ -115,7 +115,7 @@ async def test_killed_at_any_moment_nothing_acknowledged_is_lost(
                     assert kept[data["user_key"]]["content"] == question
                 if name == "message":
                     assert kept[data["key"]]["content"] == data["content"]
-            answer = await free(client, room, f"{number}번째 질문 뒤")
+            answer = await ask_when_free(client, room, f"{number}번째 질문 뒤")
             assert answer.status_code == 200, answer.text
             assert_whole(await messages(client, room))
             context = (await client.get(f"/api/rooms/{room}/context")).json()
@@ -143,7 +143,7 @@ async def test_without_mongodb_a_503_comes_soon_and_the_room_goes_on_after(
     try:
         async with httpx.AsyncClient(base_url=server.address, timeout=PATIENCE_SECONDS) as client:
             room = (await client.post("/api/rooms", json={"title": "자리"})).json()["id"]
-            assert (await free(client, room, "하나")).status_code == 200
+            assert (await ask_when_free(client, room, "하나")).status_code == 200
             before = await messages(client, room)
             mongo_server.kill()
             try:
@@ -156,7 +156,7 @@ async def test_without_mongodb_a_503_comes_soon_and_the_room_goes_on_after(
             assert answer.status_code == 503
             assert int(answer.headers["retry-after"]) > 0
             assert await messages(client, room) == before
-            assert (await free(client, room, "셋")).status_code == 200
+            assert (await ask_when_free(client, room, "셋")).status_code == 200
             assert_whole(await messages(client, room))
     finally:
         await server.kill()
@@ -174,9 +174,9 @@ async def test_an_emptied_redis_costs_nothing_but_time(
     try:
         async with httpx.AsyncClient(base_url=server.address, timeout=PATIENCE_SECONDS) as client:
             room = (await client.post("/api/rooms", json={"title": "빈 곳"})).json()["id"]
-            assert (await free(client, room, "내 이름은 민지")).status_code == 200
+            assert (await ask_when_free(client, room, "내 이름은 민지")).status_code == 200
             assert redis_server.tell("FLUSHALL") == b"+OK"
-            assert (await free(client, room, "내 이름이 뭐라고?")).status_code == 200
+            assert (await ask_when_free(client, room, "내 이름이 뭐라고?")).status_code == 200
             assert "민지" in str(openai_server.requests[-1]["messages"])
     finally:
         await server.kill()

@@ -7,16 +7,15 @@ from pathlib import Path
 import httpx
 
 from memory.sqlite.migrations import MIGRATIONS
-from server.settings import Settings
 from tests.services.tomato_server import TomatoServer
 
 FIRST = Path(__file__).parents[1] / "data" / "schema_1.sql"
 
 
-async def test_the_first_schema_opens_with_its_room(tmp_path: Path, settings: Settings) -> None:
+async def test_the_first_schema_opens_with_its_room(tmp_path: Path) -> None:
     server = TomatoServer(tmp_path)
     server.data.mkdir()
-    path = server.data / settings.database_path.name
+    path = server.data / "tomato.db"
     with closing(sqlite3.connect(path)) as old:
         old.executescript(FIRST.read_text())
     await server.start()
