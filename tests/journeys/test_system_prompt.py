@@ -34,7 +34,7 @@ def settings(settings: Settings, openai_server: OpenAIServer) -> Settings:
 
 
 def answers(request: dict[str, Any]) -> Reply:
-    """Search on every third question; the summary keeps the newest words it was shown."""
+    """Search when asked to find something; summarize and title in a few words."""
     asked = json.dumps(request)
     last = request["messages"][-1]
     text = str(last["content"])
@@ -43,7 +43,7 @@ def answers(request: dict[str, Any]) -> Reply:
     if "RoomTitle" in asked:
         return Reply(data={"title": "삼백 번"})
     if last["role"] == "user" and "찾아" in text:
-        return Reply(tool_calls=[Call(name="search_archive", arguments={"query": text})])
+        return Reply(tool_calls=[Call(name="archive_search", arguments={"query": text})])
     return Reply(text=f"답은 이렇습니다. {text[:60]} " * 2)
 
 
@@ -120,6 +120,9 @@ async def test_three_hundred_turns_with_summaries_and_deletions(
     assert summary is not None
     calls = calls_of_the_agent(openai_server)
     assert len(calls) >= TURNS
+    results = [one["content"] for messages in calls for one in messages if one["role"] == "tool"]
+    assert results
+    assert not any("no tool" in result for result in results)
     for messages in calls:
         assert_well_formed(messages)
         assert size(messages) <= SYSTEM_TOKENS + WINDOW_TOKENS + TURN_TOKENS
