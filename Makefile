@@ -7,7 +7,8 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime
 TESTS := .venv/.tests
 BENCHMARKS := .venv/.benchmarks
-PYTEST_FLAGS := $(if $(CI),-p tests.no_skips)
+# Three workers: the tests often wait for servers that they start or kill.
+PYTEST_FLAGS := -n 3 --dist worksteal $(if $(CI),-p tests.no_skips)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports pytest format bench system clean

@@ -20,13 +20,16 @@ SKIPS_WHOLE = "import pytest\n\npytest.skip(allow_module_level=True)\n"
         ([SKIPS_WHOLE], False),
     ],
 )
-def test_a_skip_fails_the_run(tmp_path: Path, files: list[str], passed: bool) -> None:
+@pytest.mark.parametrize("spread", [(), ("-p", "xdist", "-n", "2")], ids=["alone", "spread"])
+def test_a_skip_fails_the_run(
+    tmp_path: Path, files: list[str], passed: bool, spread: tuple[str, ...]
+) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     for number, source in enumerate(files):
         (tmp_path / f"test_{number}.py").write_text(source)
     command = [sys.executable, "-m", "pytest", "-p", "tests.no_skips", "-p", "no:cacheprovider"]
     run = subprocess.run(
-        [*command, str(tmp_path)],
+        [*command, *spread, str(tmp_path)],
         env={"PATH": "/usr/bin:/bin", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
