@@ -1,5 +1,6 @@
 """The command line; each command imports what it needs, so that help comes at once."""
 
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ ROOMS = ("graphs", "tools", "memory", "prompts", "server")
 @click.version_option(package_name="tomato", prog_name="tomato")
 def main() -> None:
     """Tomato: a self-hosted assistant with a memory that its user controls."""
+    # requests hides this itself, but on another thread: there a filter can be lost again.
+    warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
 
 
 @main.command()
