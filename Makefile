@@ -11,7 +11,7 @@ BENCHMARKS := .venv/.benchmarks
 PYTEST_FLAGS := -n 3 --dist worksteal $(if $(CI),-p tests.no_skips)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports pytest format bench system clean
+.PHONY: help run test check lint types imports pytest format bench web system clean
 
 help: ## List the commands.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ bench: $(BENCHMARKS) ## Run every benchmark in tests/benchmarks.
 	@for file in tests/benchmarks/[a-z]*.py; do \
 		$(BIN)/python -m tests.benchmarks.$$(basename $$file .py) || exit 1; \
 	done
+
+web: ## Fetch the newest of the page's two libraries (needs npm).
+	cd $$(mktemp -d) && npm pack --silent marked dompurify >/dev/null && \
+	for package in *.tgz; do tar -xzf $$package --one-top-level; done && \
+	cp marked-*/package/lib/marked.esm.js dompurify-*/package/dist/purify.min.js \
+		$(CURDIR)/server/web/vendor/
 
 # Chromium opens the pages, driven by a program that needs libatomic; the MongoDB server that the
 # tests start needs libcurl.

@@ -101,6 +101,11 @@ class Room:
     deletions: int = 0
     pending_tokens: int = 0
 
+    @property
+    def running(self) -> str | None:
+        """The id of the run that answers now."""
+        return self.open_turn.run_id if self.open_turn else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from server import archive, catalog, chat, health, rooms, runs
+from server import archive, catalog, chat, health, pages, rooms, runs
 from server.errors import add_error_handlers
 from server.late_routes import add_late_routes
 from server.opening import Opening
@@ -17,7 +17,15 @@ from server.request_ids import RequestIds
 from server.resources import Resources
 from server.settings import Settings
 
-ROUTERS = (health.router, rooms.router, chat.router, runs.router, catalog.router, archive.router)
+ROUTERS = (
+    health.router,
+    rooms.router,
+    chat.router,
+    runs.router,
+    catalog.router,
+    archive.router,
+    pages.router,
+)
 
 
 def create_app(settings: Settings, resources: Resources | None = None) -> FastAPI:
@@ -48,6 +56,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     add_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    pages.add_web_files(app)
     add_late_routes(app)
     return app
 

@@ -34,6 +34,12 @@ class RoomOut(Out):
     created_at: Moment
     updated_at: Moment
     message_count: int = Field(description="Messages of every role.", examples=[4])
+    running: str | None = Field(
+        None,
+        description="The run that answers now: follow it at `/api/runs/{run_id}/events`.",
+        exclude_if=absent,
+        examples=["run_4f0c6a1b9d2e4c8377a0b1c2"],
+    )
 
 
 class ToolCallOut(Out):
