@@ -2,6 +2,7 @@
 
 import { Refused, ask, send } from "./api.js";
 import { announce, clockTime, dialog, field, graphemes, h, iconButton } from "./dom.js";
+import { icon } from "./icons.js";
 import { rendered } from "./markdown.js";
 import { T, language } from "./texts.js";
 
@@ -117,7 +118,7 @@ export class Archive {
         "button",
         { type: "button", class: "tag", onclick: () => this.read(item.id) },
         h("span", { class: "label" }, ...marked(item.summary, item.matched ?? [])),
-        h("span", { class: "more" }, item.category, " · ", clockTime(item.updated_at, language), item.files.length ? ` · 📎${item.files.length}` : ""),
+        h("span", { class: "more" }, item.category, " · ", clockTime(item.updated_at, language), item.files.length ? [" · ", icon("clip"), String(item.files.length)] : null),
         found,
       ),
     );
@@ -155,8 +156,8 @@ export class Archive {
             h(
               "li",
               {},
-              h("a", { href: at(name), download: name }, `📎 ${name}`),
-              iconButton("🗑", `${T.delete}: ${name}`, async () => {
+              h("a", { href: at(name), download: name }, icon("clip"), " ", name),
+              iconButton("bin", `${T.delete}: ${name}`, async () => {
                 if (!confirm(T.deleteFileAsk)) return;
                 await ask("DELETE", at(name)).catch(this.failed);
                 draw((await ask("GET", `/api/archive/${entry.id}`)).files);

@@ -1,5 +1,7 @@
 // Makes elements; text is always text, never markup.
 
+import { icon } from "./icons.js";
+
 /** An element: `on*` are listeners, true and false switch attributes, the rest are attributes. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -14,11 +16,11 @@ export function h(tag, attributes = {}, ...children) {
 }
 
 /** A button that shows an icon and has its name for those who can't see it. */
-export function iconButton(icon, name, onclick, more = {}) {
+export function iconButton(drawn, name, onclick, more = {}) {
   return h(
     "button",
     { type: "button", class: "icon", title: name, "aria-label": name, onclick, ...more },
-    h("span", { "aria-hidden": "true" }, icon),
+    icon(drawn),
   );
 }
 
@@ -35,7 +37,7 @@ export function dialog(title, fill, more = {}) {
       "header",
       {},
       h("h2", {}, title),
-      iconButton("×", more["data-close"] ?? "Close", () => element.close()),
+      iconButton("close", more["data-close"] ?? "Close", () => element.close()),
     ),
     ...[fill(element)].flat(),
   );

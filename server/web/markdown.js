@@ -14,7 +14,7 @@ const ALLOWED = {
 
 // An image is shown as a link: loading it would tell its host who reads this, and when.
 const image = ({ href, text }) =>
-  `<a href="${encodeURI(href)}">${text.replace(/[<>&"]/g, "")  || "🖼"}</a>`;
+  `<a href="${encodeURI(href)}">${text.replace(/[<>&"]/g, "")  || href}</a>`;
 
 marked.use({ gfm: true, breaks: true, renderer: { image } });
 

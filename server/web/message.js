@@ -19,15 +19,14 @@ export class MessageView {
     this.notes = h("div", { class: "notes" });
     this.when = h("time", {});
     this.box = h("input", { type: "checkbox", "aria-label": T.choose });
-    const keeping = keep && iconButton("🏷", T.archiveThis, () => keep(this.#text, this.key));
+    const keeping = keep && iconButton("tag", T.archiveThis, () => keep(this.#text, this.key));
     this.element = h(
       "li",
       { class: `message ${role}` },
-      h("div", { class: "who" }, this.box, h("span", {}, role === "user" ? T.you : T.tomato), this.when),
+      h("div", { class: "who" }, this.box, h("span", {}, role === "user" ? T.you : T.tomato), this.when, keeping),
       this.steps,
       this.body,
       this.notes,
-      h("div", { class: "actions" }, keeping),
     );
     this.key = key;
     this.keys = key ? [key] : [];
@@ -46,13 +45,16 @@ export class MessageView {
     }
     for (const call of message.tool_calls ?? []) this.toolStarted(call);
     this.key = message.key;
-    if (message.created_at) {
-      this.when.dateTime = message.created_at;
-      this.when.textContent = clockTime(message.created_at, language);
-    }
+    this.said(message.created_at);
     if (message.content) this.say(message.content);
     if (message.status === "stopped") this.note(T.stopped);
     if (message.status === "failed") this.note(T.failed);
+  }
+
+  /** When it was said. */
+  said(moment) {
+    this.when.dateTime = moment;
+    this.when.textContent = clockTime(moment, language);
   }
 
   /** The whole text, in place of what was there. */

@@ -84,9 +84,9 @@ export class Rooms {
         h("span", { class: "title" }, title),
         h("time", { datetime: room.updated_at }, clockTime(room.updated_at, language)),
       ),
-      iconButton("✎", `${T.rename}: ${title}`, () => this.#rename(room)),
-      iconButton("✧", `${T.retitle}: ${title}`, () => this.#retitle(room)),
-      iconButton("🗑", `${T.deleteRoom}: ${title}`, () => this.#delete(room)),
+      iconButton("pencil", `${T.rename}: ${title}`, () => this.#rename(room)),
+      iconButton("spark", `${T.retitle}: ${title}`, () => this.#retitle(room)),
+      iconButton("bin", `${T.deleteRoom}: ${title}`, () => this.#delete(room)),
     );
   }
 

@@ -2,6 +2,7 @@
 
 import { Refused, ask, chat, follow } from "./api.js";
 import { announce, clockTime, dialog, h, iconButton } from "./dom.js";
+import { icon } from "./icons.js";
 import { MessageView } from "./message.js";
 import { T, language } from "./texts.js";
 
@@ -33,8 +34,8 @@ export class Talk {
         "header",
         {},
         this.title,
-        iconButton("✓", T.choose, () => this.#startChoosing()),
-        iconButton("👁", T.context, () => this.#showContext()),
+        iconButton("check", T.choose, () => this.#startChoosing()),
+        iconButton("eye", T.context, () => this.#showContext()),
       ),
       this.scroller,
       this.choosing,
@@ -85,7 +86,7 @@ export class Talk {
       this.#readTools();
     };
     this.toolMenu.replaceChildren(
-      h("summary", { title: T.toolsHint }, `🧰 `, h("span", { class: "word" }, T.tools), " ", (this.toolCount = h("span", { class: "count" }))),
+      h("summary", { title: T.toolsHint }, icon("tools"), " ", h("span", { class: "word" }, T.tools), " ", (this.toolCount = h("span", { class: "count" }))),
       h(
         "div",
         { class: "menu", onchange: () => this.#readTools() },
@@ -138,7 +139,7 @@ export class Talk {
 
   renamed(room) {
     if (this.#room?.id !== room.id) return;
-    this.#room = { ...this.#room, ...room };
+    Object.assign(this.#room, room);
     this.title.textContent = room.title ?? T.untitled;
   }
 
@@ -193,6 +194,7 @@ export class Talk {
       this.#grow();
       const question = this.#view("user");
       question.say(text);
+      question.said(new Date().toISOString());
       this.#append(question);
       await this.#answer((signal) => chat(this.#room.id, text, this.#chosenTools, signal), question, text);
     } catch (error) {
@@ -268,6 +270,7 @@ export class Talk {
       answer.keys.push(data.key);
       answer.key = data.key;
       answer.say(data.content);
+      answer.said(new Date().toISOString());
       if (data.status === "stopped") answer.note(T.stopped);
       announce(data.content.slice(0, 500));
     } else if (name === "done") {
