@@ -4,74 +4,55 @@ import asyncio
 import json
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import click
 import httpx
 import uvloop
 
 from memory.errors import StoreError
+from server import calls
 from server.app import create_app
+from server.client import Client, Following, Refused, ServerSent, new_key
+from server.schemas.archive import DraftOut
+from server.schemas.rooms import RoomOut
 from server.serving import ListenError, Server, listen
 from server.settings import Settings
 
 LEAVE = frozenset({"/quit", "/exit", "/q"})
-NO_READ_LIMIT = httpx.Timeout(10, read=None)  # the server's keep-alive comments bound it
+SHOWN = 20
 
 
 class TerminalError(Exception):
     """The talk can't go on; ``str(error)`` is one sentence that says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSent:
-    """One event of a stream."""
-
-    id: int
-    name: str
-    data: dict[str, Any]
-
-
 @dataclass(slots=True)
-class Shown:
-    """How much of a run has been shown."""
+class Talk:
+    """A talk in one room; ``/rooms <number>`` takes another."""
 
-    run_id: str = ""
-    last_id: int = 0
-    spoke: bool = False
+    tomato: Client
+    room: RoomOut
+    listed: list[RoomOut] = field(default_factory=list)
 
 
-def talk(address: str, room_id: str | None) -> None:
-    """Read messages and show answers until the input ends or /quit."""
+def talk(address: str, room_id: str | None, sid: str | None = None) -> None:
+    """Read messages and commands and show answers until the input ends or /quit."""
     try:
-        with httpx.Client(base_url=address, timeout=NO_READ_LIMIT, trust_env=False) as client:
-            room = room_id or str(_json(client.post("/api/rooms", json={}))["id"])
-            _json(client.get(f"/api/rooms/{room}"))
-            click.secho(
-                f"Room {room} at {address}. /quit leaves, Ctrl-C stops an answer.", dim=True
-            )
-            for message in _messages():
-                _ask(client, room, message)
-    except httpx.HTTPError as error:
+        with Client(address, sid=sid) as tomato:
+            room = tomato.room(room_id) if room_id else tomato.create_room()
+            click.secho(f"Room {room.id} at {address}. /help lists what else there is.", dim=True)
+            current = Talk(tomato, room)
+            for line in _lines():
+                _obey(current, line)
+    except Refused as refused:
+        raise TerminalError(str(refused)) from refused
+    except httpx.TransportError as error:
         raise TerminalError(f"The server at {address} can't be reached or broke off.") from error
     except httpx.InvalidURL as error:
         raise TerminalError(f"{address} is not an address of a server.") from error
-
-
-def read_events(lines: Iterable[str]) -> Iterator[ServerSent]:
-    """The events of a stream's lines; comments are passed over."""
-    fields: dict[str, str] = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name:
-            fields[name] = value.strip()
-        elif not line and "event" in fields:
-            data = json.loads(fields.get("data", "{}"))
-            yield ServerSent(int(fields.get("id", "0")), fields["event"], data)
-            fields = {}
 
 
 @contextmanager
@@ -106,52 +87,131 @@ def embedded(settings: Settings) -> Iterator[str]:
         thread.join()
 
 
-def _messages() -> Iterator[str]:
+def _lines() -> Iterator[str]:
     prompt = "\n> " if sys.stdin.isatty() else ""
     while True:
         try:
-            message = input(prompt)
+            line = input(prompt).strip()
         except (EOFError, KeyboardInterrupt):
             click.echo()
             return
-        if message.strip() in LEAVE:
+        if line in LEAVE:
             return
-        if message.strip():
-            yield message
+        if line:
+            yield line
 
 
-def _ask(client: httpx.Client, room: str, message: str) -> None:
-    shown = Shown()
+def _obey(talk: Talk, line: str) -> None:
+    name, _, rest = line.partition(" ")
+    command = COMMANDS.get(name)
     try:
-        with client.stream("POST", f"/api/rooms/{room}/chat", json={"message": message}) as answer:
-            _show_all(answer, shown)
+        if command is not None:
+            command(talk, rest.strip())
+        elif name.startswith("/") and name[1:].isalpha():
+            click.secho(f"There is no {name}. /help lists what there is.", fg="yellow")
+        else:
+            _ask(talk, line)
+    except Refused as refused:
+        click.secho(str(refused), fg="red", err=True)
+
+
+def _help(talk: Talk, rest: str) -> None:
+    """List these commands."""
+    for name, command in COMMANDS.items():
+        click.echo(f"{name:10}{command.__doc__}")
+    click.echo(f"{'/quit':10}Leave. Ctrl-C stops an answer.")
+
+
+def _history(talk: Talk, rest: str) -> None:
+    """Show the room's last messages."""
+    for message in reversed(talk.tomato.messages(talk.room.id, limit=SHOWN).items):
+        if message.role != "tool" and message.content:
+            click.secho(message.role, bold=True)
+            click.echo(message.content)
+
+
+def _rooms(talk: Talk, rest: str) -> None:
+    """List the rooms; with a number, go on in that one."""
+    if not rest:
+        talk.listed = talk.tomato.rooms(limit=SHOWN).items
+        for number, room in enumerate(talk.listed, 1):
+            click.echo(f"{number:3} {room.title or room.id}")
+    elif rest.isdigit() and 0 < int(rest) <= len(talk.listed):
+        talk.room = talk.listed[int(rest) - 1]
+        click.secho(f"Room {talk.room.id}: {talk.room.title or 'no title yet'}", dim=True)
+    else:
+        click.secho("/rooms lists them; /rooms 2 takes the second.", fg="yellow")
+
+
+def _save(talk: Talk, rest: str) -> None:
+    """Save a text: first its label and category are shown, to be changed or kept."""
+    draft = talk.tomato.draft(rest)
+    label, category = "", ""
+    if isinstance(draft, DraftOut):
+        label, category = draft.summary, draft.category
+        for same in draft.duplicates:
+            click.secho(f"  {'the same' if same.exact else 'alike'}: {same.summary}", dim=True)
+    else:
+        click.secho(draft.reason, fg="yellow")
+    label, category = _kept("Label", label), _kept("Category", category)
+    if label and category:
+        entry = talk.tomato.save(rest, label, category)
+        click.secho(f"Saved: {entry.summary} ({entry.category})", fg="green")
+
+
+def _kept(name: str, made: str) -> str:
+    """What the person writes in place of what was made; an empty line keeps it."""
+    try:
+        return input(f"{name} [{made}]: ").strip() or made
+    except (EOFError, KeyboardInterrupt):
+        return ""
+
+
+def _find(talk: Talk, rest: str) -> None:
+    """Search the archive."""
+    found = talk.tomato.search(rest).items
+    for item in found:
+        click.echo(f"{item.summary} ({item.category})")
+        click.secho(f"  {_short(talk.tomato.entry(item.id).content)}", dim=True)
+    if not found:
+        click.echo("Nothing found.")
+
+
+COMMANDS: Mapping[str, Callable[[Talk, str], None]] = {
+    "/help": _help,
+    "/rooms": _rooms,
+    "/history": _history,
+    "/save": _save,
+    "/find": _find,
+}
+
+
+def _ask(talk: Talk, message: str) -> None:
+    following = Following(calls.chat(talk.room.id, message, None, new_key()))
+    try:
+        _show_all(talk.tomato, following)
     except KeyboardInterrupt:
-        if not shown.run_id:
+        if following.run_id is None:
             raise
-        client.post(f"/api/runs/{shown.run_id}/cancel")
-        rest = {"after": shown.last_id}
-        with client.stream("GET", f"/api/runs/{shown.run_id}/events", params=rest) as answer:
-            _show_all(answer, shown)
+        talk.tomato.cancel(following.run_id)
+        _show_all(talk.tomato, following)
     click.echo()
 
 
-def _show_all(answer: httpx.Response, shown: Shown) -> None:
-    if answer.status_code != 200:
-        answer.read()
-        click.secho(_reason(answer), fg="red", err=True)
-        return
-    for event in read_events(answer.iter_lines()):
-        shown.run_id = event.data.get("run_id", shown.run_id)
-        shown.last_id = event.id
-        _show(event, shown)
+def _show_all(tomato: Client, following: Following) -> None:
+    spoke = False
+    for event in tomato.follow(following):
+        if event.name == "message" and not spoke:
+            click.echo(event.data["content"], nl=False)
+        spoke = spoke or event.name == "token"
+        _show(event)
 
 
-def _show(event: ServerSent, shown: Shown) -> None:
+def _show(event: ServerSent) -> None:
     data = event.data
     match event.name:
         case "token":
             click.echo(data["text"], nl=False)
-            shown.spoke = True
         case "tool_start":
             click.secho(f"\n  · {data['name']} {_short(data['args'])}", dim=True)
         case "tool_end":
@@ -159,8 +219,6 @@ def _show(event: ServerSent, shown: Shown) -> None:
             click.secho(f"  {mark} {_short(data['preview'])}", dim=True)
         case "notice":
             click.secho(f"\n  ! {data['detail']}", fg="yellow")
-        case "message" if not shown.spoke:
-            click.echo(data["content"], nl=False)
         case "error":
             click.secho(f"\n{data['message']}", fg="red", err=True)
 
@@ -168,16 +226,3 @@ def _show(event: ServerSent, shown: Shown) -> None:
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 100 else f"{text[:99]}…"
-
-
-def _json(response: httpx.Response) -> Any:
-    if response.is_success:
-        return response.json()
-    raise TerminalError(_reason(response))
-
-
-def _reason(response: httpx.Response) -> str:
-    try:
-        return str(response.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"The server answered {response.status_code}."

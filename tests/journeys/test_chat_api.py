@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from server.terminal import ServerSent, read_events
+from server.client import ServerSent, read_events
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from server.terminal import read_events
+from server.client import read_events
 from tests.services.mongo import MongoServer
 from tests.services.openai_server import OpenAIServer, Reply
 from tests.services.redis import RedisServer

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from server.client import read_events
 from server.settings import Settings
-from server.terminal import read_events
 from tests.services.openai_server import Call, OpenAIServer, Reply
 
 BUSY = Reply(status=429, headers={"Retry-After": "0"})

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server.terminal import read_events
+from server.client import read_events
 from tests.services.tomato_server import TOMATO, TomatoServer
 
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from server.app import create_app
+from server.client import ServerSent, read_events
 from server.resources import open_resources
 from server.serving import Server, listen
 from server.settings import Settings
-from server.terminal import ServerSent, read_events
 from tests.services.gated_model import AFTER, BEFORE, GatedModel
 
 

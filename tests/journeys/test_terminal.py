@@ -62,3 +62,28 @@ async def test_what_can_not_be_is_said_in_one_sentence(
     assert code == 1
     (line,) = error.splitlines()
     assert sentence in line
+
+
+async def test_the_archive_and_the_rooms_are_at_hand(live_server: TomatoServer) -> None:
+    address = ("--server", live_server.address)
+    said = [
+        "/save Valkey is a fork of Redis that keeps its free licence.",
+        "Valkey fork",  # another label
+        "",  # the category that was made
+        "/find valkey licence",
+        "hello",
+        "/history",
+        "/rooms",
+        "/rooms 1",
+        "/rooms 99",
+        "/nothing",
+        "/help",
+    ]
+    code, out, error = await chat(live_server, "\n".join(said), *address)
+    assert (code, error) == (0, "")
+    assert "Saved: Valkey fork (" in out
+    assert "Valkey fork (" in out.partition("Saved:")[2]
+    assert "user\nhello" in out
+    assert "There is no /nothing." in out
+    assert "/rooms 2 takes the second" in out
+    assert "/find" in out

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from memory.records import Event
+from server.client import read_events
 from server.sse import EventStream, encode
-from server.terminal import read_events
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
