@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "TOMATO_"
 DOTENV = Path(".env")
+SECRETS = Path("/run/secrets")
 DEFAULT_OPENAI_MODEL = "openai:gpt-5-mini"
 
 # What a later version will hold. Until then a setting for it stops the start: somebody who asks
@@ -164,9 +165,10 @@ class _FromEnvironment(BaseSettings, Settings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore")
 
 
-def read_settings(dotenv: Path = DOTENV, **given: Any) -> Settings:
+def read_settings(dotenv: Path = DOTENV, secrets: Path = SECRETS, **given: Any) -> Settings:
     """The settings of this process: ``given`` first, then the environment, then ``.env`` in dev.
 
+    What is in none of them may be a file of its name in ``secrets``, where containers get theirs.
     Raises SettingsError for an unknown ``TOMATO_*`` name, a bad value, or what isn't built yet.
     """
     environment: Mapping[str, str | None] = os.environ  # noqa: TID251 - the one reader
@@ -175,7 +177,8 @@ def read_settings(dotenv: Path = DOTENV, **given: Any) -> Settings:
     _refuse_unknown(name for name in set_here if name.startswith(PREFIX))
     _refuse_not_built({name: value for name, value in set_here.items() if value})
     try:
-        return _FromEnvironment(_env_file=file, **given)
+        folder = secrets if secrets.is_dir() else None
+        return _FromEnvironment(_env_file=file, _secrets_dir=folder, **given)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from error
 

@@ -16,6 +16,7 @@ class TomatoServer:
 
     home: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    tomato: Path = TOMATO
     address: str = ""
     banner: str = ""
     process: asyncio.subprocess.Process | None = None
@@ -41,7 +42,7 @@ class TomatoServer:
         """Start it and read its address from what it prints."""
         with (self.home / "server.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                TOMATO,
+                self.tomato,
                 "serve",
                 cwd=self.home,
                 env=self.environment,

@@ -198,3 +198,17 @@ def test_old_turns_are_summarized_before_they_leave_the_window() -> None:
     assert refusal(window_tokens=400, summary_after_tokens=500).startswith(
         "TOMATO_SUMMARY_AFTER_TOKENS must not be above"
     )
+
+
+def test_what_is_nowhere_else_may_be_a_secret_file(
+    monkeypatch: pytest.MonkeyPatch, dotenv: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "openai_api_key").write_text("key-of-the-file\n")
+    (tmp_path / "mongodb_url").write_text("mongodb://mongodb/tomato")
+    monkeypatch.setenv("MONGODB_URL", "mongodb://elsewhere/tomato")
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    settings = read_settings(dotenv, tmp_path)
+    assert settings.openai_api_key is not None
+    assert settings.openai_api_key.get_secret_value() == "key-of-the-file"
+    assert settings.mongodb_url is not None
+    assert settings.mongodb_url.get_secret_value() == "mongodb://elsewhere/tomato"

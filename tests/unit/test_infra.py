@@ -1,0 +1,60 @@
+"""What `infra/` says of settings, and that its files are what their readers expect."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.settings import NOT_BUILT, setting_names
+
+ROOT = Path(__file__).parents[2]
+INFRA = ROOT / "infra"
+BIN = Path(sys.executable).parent
+
+
+def exampled() -> set[str]:
+    text = (INFRA / "env.example").read_text()
+    return set(re.findall(r"^#?([A-Z][A-Z0-9_]*)=", text, re.MULTILINE))
+
+
+def test_the_example_names_every_setting_and_no_other() -> None:
+    assert exampled() == setting_names()
+
+
+@pytest.mark.parametrize(
+    ("schema", "file"),
+    [
+        ("vendor.compose-spec", "compose.yaml"),
+        ("vendor.compose-spec", "compose.dev.yaml"),
+        ("vendor.compose-spec", "compose.prod.yaml"),
+        ("vendor.github-workflows", "github-workflow.yaml"),
+    ],
+)
+def test_a_file_has_the_shape_of_its_kind(schema: str, file: str) -> None:
+    command = [BIN / "check-jsonschema", "--builtin-schema", schema, INFRA / file]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["hadolint", "infra/Dockerfile"],
+        ["shellcheck", "infra/deploy.sh", "infra/rollback.sh", ".ci/run"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_linter_finds_nothing(command: list[str]) -> None:
+    checked = subprocess.run(
+        [BIN / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_compose_sets_nothing_that_is_no_setting() -> None:
+    own = {"TOMATO_TAG", "TOMATO_DOMAIN", "TOMATO_KEEP_IMAGES"}
+    for file in INFRA.glob("compose*.yaml"):
+        named = set(re.findall(r"\b(TOMATO_[A-Z_]+|S3_[A-Z_]+)\b", file.read_text()))
+        assert named - own <= setting_names() | set(NOT_BUILT), file.name
