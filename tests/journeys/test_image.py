@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -30,7 +31,7 @@ def built(folder: Path) -> Path:
         if kind == "COPY":
             *names, _ = words.split()
             for name in names:
-                copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+                copy: Any = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
                 copy(ROOT / name, source / name)
         else:
             environment = {

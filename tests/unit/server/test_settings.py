@@ -1,6 +1,7 @@
 """Settings: what they default to, what stops the start and in which words."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -32,7 +33,7 @@ def dotenv(tmp_path: Path) -> Path:
     return tmp_path / ".env"
 
 
-def refusal(**given: object) -> str:
+def refusal(**given: Any) -> str:
     with pytest.raises(SettingsError) as caught:
         read_settings(Path("no-such-file"), **given)
     return str(caught.value)
