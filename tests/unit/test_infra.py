@@ -33,7 +33,7 @@ def test_the_example_names_every_setting_and_no_other() -> None:
     ],
 )
 def test_a_file_has_the_shape_of_its_kind(schema: str, file: str) -> None:
-    command = [BIN / "check-jsonschema", "--builtin-schema", schema, INFRA / file]
+    command: list[str | Path] = [BIN / "check-jsonschema", "--builtin-schema", schema, INFRA / file]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
