@@ -1,0 +1,1 @@
+"""What the benchmark of turns is made of: a fast model server, a load client, two yardsticks."""
