@@ -1,0 +1,66 @@
+"""An asynchronous stream as a file that a thread reads; knows no S3."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+
+
+class ChunkReader(io.BufferedIOBase):
+    """``begin`` and then the chunks of ``rest``, read on a thread beside their ``loop``.
+
+    ``failure`` is what the chunks raised, if they did; ``size`` counts what was read.
+    """
+
+    def __init__(
+        self, begin: bytes, rest: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.size = 0
+        self.failure: BaseException | None = None
+        self._left = begin
+        self._rest = rest
+        self._loop = loop
+        self._waiting: Future[bytes | None] | None = None
+        self._broken = False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        parts = []
+        wanted = -1 if size is None else size
+        while wanted != 0 and (part := self._some(wanted)):
+            parts.append(part)
+            wanted -= len(part) if wanted > 0 else 0
+        read = b"".join(parts)
+        self.size += len(read)
+        return read
+
+    def _some(self, most: int) -> bytes:
+        while not self._left:
+            chunk = self._next()
+            if chunk is None:
+                return b""
+            self._left = chunk
+        part = self._left if most < 0 else self._left[:most]
+        self._left = self._left[len(part) :]
+        return part
+
+    def _next(self) -> bytes | None:
+        if self._broken:
+            raise OSError("nobody waits for this stream any more")
+        self._waiting = asyncio.run_coroutine_threadsafe(self._chunk(), self._loop)
+        try:
+            return self._waiting.result()
+        except BaseException as error:
+            self.failure = error
+            raise OSError("the stream broke off") from error
+
+    async def _chunk(self) -> bytes | None:
+        return await anext(self._rest, None)
+
+    def break_off(self) -> None:
+        """Let whoever reads fail, now and from now on; on the loop's thread."""
+        self._broken = True
+        if self._waiting is not None:
+            self._waiting.cancel()
