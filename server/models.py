@@ -6,10 +6,6 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
 OFFLINE = "offline"
-OPENAI = "https://api.openai.com/v1"
-CONNECT_SECONDS = 10.0
-
-_NO_KEY = SecretStr("none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +30,9 @@ def build_chat_model(spec: ModelSpec) -> BaseChatModel:
     kind, _, model = spec.name.partition(":")
     if kind != "openai" or not model:
         raise ValueError("a model is named offline or openai:<name>")
-    return _openai(model, spec)
+    from server.openai_models import build_openai_model
+
+    return build_openai_model(model, spec)
 
 
 async def close_chat_model(model: BaseChatModel) -> None:
@@ -42,32 +40,3 @@ async def close_chat_model(model: BaseChatModel) -> None:
     client = getattr(model, "root_async_client", None)
     if client is not None:
         await client.close()
-
-
-def _openai(model: str, spec: ModelSpec) -> BaseChatModel:
-    from langchain_openai import ChatOpenAI
-    from openai import Timeout
-
-    made = ChatOpenAI(
-        model=model,
-        api_key=spec.api_key or _NO_KEY,
-        base_url=spec.base_url or OPENAI,
-        timeout=Timeout(spec.timeout_seconds, connect=min(CONNECT_SECONDS, spec.timeout_seconds)),
-        # Calls are tried again in graphs/model_calls.py, which knows the turn's deadline: the
-        # client would wait up to two minutes if the server asks for it.
-        max_retries=0,
-        stream_usage=True,
-        # OpenAI's newest models only speak the Responses API, other servers only the old one.
-        use_responses_api=False if spec.base_url else None,
-        # What is not given here would be read from the environment.
-        stream_chunk_timeout=None,
-        http_socket_options=(),
-        openai_proxy=None,
-        output_version=None,
-    )
-    for client in (made.root_client, made.root_async_client):
-        # Nor may these come from there, the headers least of all, which could replace the key; the
-        # constructors take no word for "none".
-        client.organization = client.project = None
-        client._custom_headers = {}
-    return made

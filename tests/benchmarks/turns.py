@@ -54,7 +54,9 @@ class Subject:
 
     def _room(self) -> str:
         headers = {"Content-Type": "application/json"}
-        headers.update(line.split(": ", 1) for line in self.header)
+        for line in self.header:
+            name, _, value = line.partition(": ")
+            headers[name] = value
         # A title of its own: making one is not part of a turn.
         body = json.dumps({"title": "room"}).encode()
         request = urllib.request.Request(
@@ -66,7 +68,7 @@ class Subject:
     def cpu(self) -> float:
         """Seconds of CPU that all of the server's processes have used."""
         used = [self.process, *self.process.children(recursive=True)]
-        return sum(one.cpu_times().user + one.cpu_times().system for one in used)
+        return float(sum(one.cpu_times().user + one.cpu_times().system for one in used))
 
 
 @dataclass

@@ -90,7 +90,9 @@ def delta(**fields: object) -> bytes:
 async def test_text_comes_in_pieces_and_with_its_usage(
     model: BaseChatModel, openai_server: OpenAIServer
 ) -> None:
-    openai_server.reply(Reply(chunks=["안녕", "하세요", " and ", "hello"], usage=(30, 4)))
+    openai_server.reply(
+        Reply(chunks=["안녕", "하세요", " and ", "hello"], usage=(30, 4), pause=0.05)
+    )
     heard = Heard()
     texts = [heard.add(chunk) async for chunk in chunks(model)]
     assert [text for text in texts if text] == ["안녕", "하세요", " and ", "hello"]

@@ -22,7 +22,7 @@ KNOWN_ONLY_BY = {
     "starlette": "server/",
     "uvicorn": "server/",
     "langserve": "server/langserve_routes.py",
-    "langchain_openai": "server/models.py",
+    "langchain_openai": "server/openai_models.py",
     "sqlite3": "memory/sqlite/",
     "pymongo": "memory/mongo/",
     "redis": "memory/redis/",

@@ -7,7 +7,7 @@ message alone is sent; with the stock MongoDB saver the graph keeps the room's m
 import argparse
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -49,7 +49,7 @@ def make_app(base_url: str, mongodb_url: str | None) -> FastAPI:
                 {"configurable": {"thread_id": room}},
                 stream_mode="messages",
             )
-            async for chunk, _ in stream:
+            async for chunk, _ in cast("AsyncIterator[tuple[Any, Any]]", stream):
                 if chunk.content and chunk.type == "AIMessageChunk":
                     yield f"event: token\ndata: {json.dumps({'text': chunk.content})}\n\n"
             yield "event: done\ndata: {}\n\n"
