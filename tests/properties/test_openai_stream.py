@@ -166,21 +166,26 @@ async def test_every_failure_is_told_the_same(server: OpenAIServer, reply: Reply
     assert ours == theirs
 
 
+class Listener(AsyncCallbackHandler):
+    """Writes down what it hears."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+        self.ended = 0
+
+    async def on_llm_new_token(
+        self, token: str | list[str | dict[str, Any]], **kwargs: Any
+    ) -> None:
+        self.tokens.append(str(token))
+
+    async def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        self.ended += 1
+
+
 async def test_a_callback_hears_as_much(server: OpenAIServer) -> None:
-    class Listener(AsyncCallbackHandler):
-        tokens: list[str]
-        ended = 0
-
-        async def on_llm_new_token(self, token: str, **kwargs: Any) -> None:
-            self.tokens.append(token)
-
-        async def on_llm_end(self, response: Any, **kwargs: Any) -> None:
-            self.ended += 1
-
     heard = []
     for kind in (ChatOpenAI, StreamingChatOpenAI):
         listener = Listener()
-        listener.tokens = []
         model = model_of(kind, server)
         server.reply(Reply(text="토마토는 붉다. " * 10))
         chunks = [
