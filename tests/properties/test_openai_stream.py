@@ -33,7 +33,7 @@ def deltas(draw: st.DrawFn) -> dict[str, Any]:
     """What one event may add: text, a piece of a call, a refusal, nothing, in many spellings."""
     kind = draw(st.sampled_from(["text", "text", "text", "call", "piece", "refusal", "nothing"]))
     empty: list[dict[str, Any]] = [{}, {"role": "assistant"}, {"role": None}, {"refusal": None}]
-    delta = draw(st.sampled_from(empty)).copy()
+    delta = dict(draw(st.sampled_from(empty)))
     if kind == "text":
         delta["content"] = draw(st.one_of(texts, texts, texts, st.none(), half_a_pair))
     elif kind == "refusal":
