@@ -28,11 +28,6 @@ DEFAULT_OPENAI_MODEL = "openai:gpt-5-mini"
 # What a later version will hold. Until then a setting for it stops the start: somebody who asks
 # for MongoDB must not find out months later that a file was used. Delete a line when it is built.
 NOT_BUILT = {
-    "S3_ENDPOINT": "object storage",
-    "S3_ACCESS_KEY": "object storage",
-    "S3_SECRET_KEY": "object storage",
-    "S3_BUCKET": "object storage",
-    "S3_SECURE": "object storage",
     "TOMATO_EMBEDDINGS": "search by embeddings",
     "TOMATO_SESSION_IDLE_SECONDS": "sessions",
     "TOMATO_SESSION_MAX_SECONDS": "sessions",
@@ -97,6 +92,12 @@ class Settings(BaseModel):
 
     mongodb_url: SecretStr | None = Field(None, validation_alias="MONGODB_URL")
     redis_url: SecretStr | None = Field(None, validation_alias="REDIS_URL")
+    s3_endpoint: str | None = Field(None, validation_alias="S3_ENDPOINT")
+    s3_access_key: SecretStr | None = Field(None, validation_alias="S3_ACCESS_KEY")
+    s3_secret_key: SecretStr | None = Field(None, validation_alias="S3_SECRET_KEY")
+    s3_bucket: str = Field("tomato", min_length=3, max_length=63, validation_alias="S3_BUCKET")
+    s3_secure: bool = Field(True, validation_alias="S3_SECURE")
+    max_file: int = Field(20 * 1024 * 1024, ge=1, le=1024**4)
     checkpointer: Literal["sqlite", "mongo", "redis"] | None = None
     max_model_calls: int = Field(8, ge=2, le=1000)
     max_tool_calls: int = Field(16, ge=1, le=1000)
@@ -116,6 +117,8 @@ class Settings(BaseModel):
             raise ValueError("TOMATO_CHECKPOINTER=mongo needs MONGODB_URL")
         if self.checkpointer == "redis" and self.redis_url is None:
             raise ValueError("TOMATO_CHECKPOINTER=redis needs REDIS_URL")
+        if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key):
+            raise ValueError("S3_ENDPOINT needs S3_ACCESS_KEY and S3_SECRET_KEY")
         if self.env == "prod" and self.local_user:
             raise ValueError(
                 "TOMATO_LOCAL_USER must be off when TOMATO_ENV is prod: anyone who reaches the"
@@ -155,6 +158,11 @@ class Settings(BaseModel):
     def folding_tokens(self) -> int:
         """From how many tokens on old turns are summarized; three quarters of the window."""
         return self.summary_after_tokens or self.window_tokens * 3 // 4
+
+    @property
+    def objects_path(self) -> Path:
+        """The folder of objects where there is no S3."""
+        return self.data / "blobs"
 
     @property
     def database_path(self) -> Path:

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from memory.blobs import Blobs
+from memory.objects import Objects
 from memory.protocols import Archive, History, Rooms, RunRecords
 from memory.sqlite.archive import SQLiteArchive
 from memory.sqlite.database import Database
 from memory.sqlite.history import SQLiteHistory
 from memory.sqlite.rooms import SQLiteRooms
 from memory.sqlite.run_records import SQLiteRunRecords
+from server.objects import open_objects
 from server.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ class Stores:
     history: History
     run_records: RunRecords
     archive: Archive
+    objects: Objects
+    blobs: Blobs
     forget: Callable[[], Awaitable[None]]
     shared: bool
     checks: Mapping[str, Check]
@@ -57,10 +62,11 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     """
     async with AsyncExitStack() as stack:
         redis = await _redis(settings, stack)
+        objects = await stack.enter_async_context(open_objects(settings))
         if settings.mongodb_url is None:
-            yield await _on_sqlite(settings, stack, redis)
+            yield await _on_sqlite(settings, stack, redis, objects)
         else:
-            yield await _on_mongo(settings, stack, redis)
+            yield await _on_mongo(settings, stack, redis, objects)
 
 
 async def _redis(settings: Settings, stack: AsyncExitStack) -> "Client | None":
@@ -77,7 +83,9 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
     return database
 
 
-async def _on_sqlite(settings: Settings, stack: AsyncExitStack, redis: "Client | None") -> Stores:
+async def _on_sqlite(
+    settings: Settings, stack: AsyncExitStack, redis: "Client | None", objects: Objects
+) -> Stores:
     database = await _database(settings, stack)
 
     async def make_checkpointer() -> "BaseCheckpointSaver[Any]":
@@ -89,14 +97,18 @@ async def _on_sqlite(settings: Settings, stack: AsyncExitStack, redis: "Client |
         history=SQLiteHistory(database),
         run_records=SQLiteRunRecords(database),
         archive=SQLiteArchive(database),
+        objects=objects,
+        blobs=Blobs(objects),
         forget=database.forget,
         shared=False,
-        checks=_checks(rooms, redis),
+        checks=_checks(rooms, redis, objects),
         make_checkpointer=make_checkpointer,
     )
 
 
-async def _on_mongo(settings: Settings, stack: AsyncExitStack, redis: "Client | None") -> Stores:
+async def _on_mongo(
+    settings: Settings, stack: AsyncExitStack, redis: "Client | None", objects: Objects
+) -> Stores:
     from memory.mongo.archive import MongoArchive
     from memory.mongo.database import MongoDatabase
     from memory.mongo.history import MongoHistory
@@ -122,14 +134,16 @@ async def _on_mongo(settings: Settings, stack: AsyncExitStack, redis: "Client | 
         history=MongoHistory(database),
         run_records=MongoRunRecords(database),
         archive=MongoArchive(database),
+        objects=objects,
+        blobs=Blobs(objects),
         forget=forget,
         shared=True,
-        checks=_checks(rooms, redis),
+        checks=_checks(rooms, redis, objects),
         make_checkpointer=make_checkpointer,
     )
 
 
-def _checks(rooms: Rooms, redis: "Client | None") -> Mapping[str, Check]:
+def _checks(rooms: Rooms, redis: "Client | None", objects: Objects) -> Mapping[str, Check]:
     async def storage() -> None:
         await rooms.page("", limit=1)
 
@@ -140,7 +154,8 @@ def _checks(rooms: Rooms, redis: "Client | None") -> Mapping[str, Check]:
             with mapped_errors():
                 await redis.ping()
 
-    return {"storage": storage} if redis is None else {"storage": storage, "redis": ping}
+    always = {"storage": storage, "objects": objects.check}
+    return always if redis is None else {**always, "redis": ping}
 
 
 def _sqlite_saver(database: Database) -> "BaseCheckpointSaver[Any]":

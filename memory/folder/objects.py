@@ -31,14 +31,15 @@ class FolderObjects:
 
     @classmethod
     async def open(cls, root: Path) -> "FolderObjects":
-        """Make the folder if needed and clear what an earlier crash left unfinished."""
+        """Clear what an earlier crash left unfinished; the folder is made by the first object."""
         objects = cls(root)
-        await _off_loop(objects._prepare)
+        await _writing(objects._clear)
         return objects
 
-    def _prepare(self) -> None:
+    def _clear(self) -> None:
         unfinished = self.root / UNFINISHED
-        unfinished.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not unfinished.is_dir():
+            return
         oldest = (datetime.now(UTC) - UNFINISHED_FOR).timestamp()
         for path in unfinished.iterdir():
             with suppress(FileNotFoundError):  # another process clears too
@@ -49,7 +50,7 @@ class FolderObjects:
         target = self._path(key)
         part = self.root / UNFINISHED / secrets.token_hex(16)
         size = 0
-        file = await _writing(lambda: open(part, "xb"))  # noqa: SIM115 - closed on its thread
+        file = await _writing(lambda: _new_file(part))
         try:
             try:
                 async for chunk in chunks:
@@ -132,7 +133,8 @@ class FolderObjects:
         await _off_loop(self._check)
 
     def _check(self) -> None:
-        if not os.access(self.root / UNFINISHED, os.W_OK | os.X_OK):
+        there = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
+        if not os.access(there, os.W_OK | os.X_OK):
             raise Unavailable(_AWAY)
 
     def _path(self, key: str) -> Path:
@@ -157,6 +159,11 @@ async def _writing(work: Callable[[], T]) -> T:
         return await asyncio.to_thread(work)
     except OSError as error:
         raise Unavailable(_AWAY) from error
+
+
+def _new_file(path: Path) -> BinaryIO:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return open(path, "xb")
 
 
 def _move(part: Path, target: Path) -> None:

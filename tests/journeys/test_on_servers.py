@@ -67,7 +67,7 @@ async def test_ready_tells_which_server_is_down(
     client: httpx.AsyncClient, redis_server: RedisServer
 ) -> None:
     await client.get("/api/tools")  # comes when all is open
-    ready = {"agent": "ok", "storage": "ok", "redis": "ok"}
+    ready = {"agent": "ok", "storage": "ok", "objects": "ok", "redis": "ok"}
     assert (await client.get("/readyz")).json() == {"status": "ready", "checks": ready}
     redis_server.stop()
     try:

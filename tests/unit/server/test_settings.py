@@ -25,6 +25,12 @@ API_NAMES = {
     "TOMATO_WINDOW_TOKENS",
     "TOMATO_ORIGINS",
     "TOMATO_LOCAL_USER",
+    "TOMATO_MAX_FILE",
+    "S3_ENDPOINT",
+    "S3_ACCESS_KEY",
+    "S3_SECRET_KEY",
+    "S3_BUCKET",
+    "S3_SECURE",
 }
 
 
@@ -143,8 +149,8 @@ def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch, dotenv: Pat
 def test_a_secret_is_never_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     monkeypatch.setenv("TOMATO_PORT", "x")
-    assert "secret" not in refusal()
-    assert "secret" not in repr(Settings(openai_api_key=SecretStr("sk-very-secret")))
+    assert "very-secret" not in refusal()
+    assert "very-secret" not in repr(Settings(openai_api_key=SecretStr("sk-very-secret")))
 
 
 @pytest.mark.parametrize(
@@ -188,6 +194,11 @@ def test_storage_follows_the_urls(
 @pytest.mark.parametrize(("name", "url"), [("mongo", "MONGODB_URL"), ("redis", "REDIS_URL")])
 def test_a_checkpointer_needs_its_server(name: str, url: str) -> None:
     assert refusal(checkpointer=name) == f"TOMATO_CHECKPOINTER={name} needs {url}."
+
+
+def test_object_storage_needs_its_keys() -> None:
+    sentence = refusal(s3_endpoint="s3.example:9000", s3_access_key="key")
+    assert sentence == "S3_ENDPOINT needs S3_ACCESS_KEY and S3_SECRET_KEY."
 
 
 def test_prod_refuses_the_local_user() -> None:
