@@ -1,4 +1,4 @@
-"""Real input: the README and notes in two languages go in by chat and come back by other words."""
+"""Real input: a manual and notes in two languages go in by chat and come back by other words."""
 
 import json
 import re
@@ -13,8 +13,9 @@ from tests.services.tomato_server import TomatoServer
 ROOT = Path(__file__).parents[2]
 NOTES: list[dict[str, str]] = json.loads((ROOT / "tests" / "data" / "notes.json").read_text())
 SAVE = {"en": "save this: ", "ko": "저장해줘: "}
-# What is asked of the README, and words that its answer must hold.
-README_QUESTIONS = {
+MANUAL = (ROOT / "tests" / "data" / "manual.md").read_text()  # a README of this project as it was
+# What is asked of the manual, and words that its answer must hold.
+MANUAL_QUESTIONS = {
     "what did I save about the way of one message through the code?": "server/chat.py",
     "What did I save about running it with Ollama?": "OPENAI_BASE_URL",
     "Hypothesis 메모 찾아줘": "make check",
@@ -61,15 +62,15 @@ async def test_notes_come_back_by_other_words_in_both_languages(
     assert not lost, {note["question"]: answers[note["question"]] for note in lost}
 
 
-async def test_the_readme_comes_back_by_other_words(person: httpx.AsyncClient) -> None:
-    parts = sections((ROOT / "README.md").read_text())
+async def test_a_manual_comes_back_by_other_words(person: httpx.AsyncClient) -> None:
+    parts = sections(MANUAL)
     for part in parts:
         await say(person, SAVE["en"] + part)
     assert await contents(person) == set(parts)
 
-    answers = {question: await say(person, question) for question in README_QUESTIONS}
+    answers = {question: await say(person, question) for question in MANUAL_QUESTIONS}
     lost = [
-        question for question, fact in README_QUESTIONS.items() if fact not in answers[question]
+        question for question, fact in MANUAL_QUESTIONS.items() if fact not in answers[question]
     ]
     assert not lost, {question: answers[question] for question in lost}
 
