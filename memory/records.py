@@ -146,6 +146,22 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file of an entry, without its bytes, which are the owner's blob ``blob``.
+
+    ``digest`` is the SHA-256 of the bytes in hex; ``searchable`` tells that its words are found.
+    """
+
+    name: str
+    size: int
+    content_type: str
+    digest: str
+    created_at: datetime
+    blob: str
+    searchable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """What a person chose to remember.
 
@@ -163,7 +179,7 @@ class Entry:
     updated_at: datetime
     version: int = 1
     source: Source | None = None
-    files: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

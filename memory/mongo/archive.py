@@ -1,6 +1,7 @@
 """A person's archive in MongoDB, with its own index of search terms."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pymongo import DESCENDING
 from pymongo.errors import DuplicateKeyError
@@ -20,8 +21,11 @@ from memory.archive_rules import (
 )
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import Conflict, NotFound, Stale
+from memory.file_codec import file_from
+from memory.file_terms import with_files
 from memory.lexical import category_terms, matched_words, overlap, query_terms, sample_terms
 from memory.mongo.database import Document, MongoDatabase, Session
+from memory.mongo.entry_files import loosen_files, terms_of_files
 from memory.mongo.faults import mapped_errors
 from memory.mongo.postings import (
     add_postings,
@@ -111,7 +115,9 @@ class MongoArchive:
             if document["version"] != before.version:
                 return None
             await self._refuse_duplicate(after, made, session)
-            await self._replace(document, after, made, session)
+            of_files = await terms_of_files(self._database, entry_id, session)
+            whole = replace(made, terms=with_files(made.terms, of_files))
+            await self._replace(document, after, whole, session)
             return after
 
         changed = await self._database.atomic(work)
@@ -144,6 +150,7 @@ class MongoArchive:
             document = await self._owned(owner, entry_id, session)
             # The entry last: until it is gone, a deletion cut short can be asked for again.
             await remove_postings(self._database, document, session)
+            await loosen_files(self._database, owner, entry_id, session)
             await self._entries.delete_one({"_id": entry_id, "owner": owner}, session=session)
 
         await self._database.atomic(work)
@@ -313,4 +320,5 @@ def _entry_from(document: Document) -> Entry:
         created_at=from_micros(document["created_at"]),
         updated_at=from_micros(document["updated_at"]),
         version=document["version"],
+        files=tuple(map(file_from, document.get("files", ()))),
     )

@@ -39,6 +39,14 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         ),
         IndexModel([("owner", ASCENDING), ("number", ASCENDING)]),
     ],
+    "usage": [
+        IndexModel([("owner", ASCENDING), ("day", DESCENDING)], unique=True),
+    ],
+    "files": [
+        IndexModel([("owner", ASCENDING)]),
+        IndexModel([("entry", ASCENDING), ("name", ASCENDING)], unique=True),
+    ],
+    "loose_blobs": [IndexModel([("since", ASCENDING)]), IndexModel([("owner", ASCENDING)])],
     "runs": [
         IndexModel([("room", ASCENDING)]),
         IndexModel([("status", ASCENDING)], partialFilterExpression={"status": "running"}),

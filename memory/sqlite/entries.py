@@ -3,7 +3,10 @@
 import sqlite3
 from collections.abc import Sequence
 
+import orjson
+
 from memory.errors import Conflict, NotFound
+from memory.file_codec import file_from
 from memory.preparing import Prepared
 from memory.records import Category, Entry, Source
 from memory.sqlite.postings import index_entry
@@ -11,7 +14,7 @@ from memory.times import from_micros, to_micros
 
 WITHOUT_CONTENT = (
     "number, id, owner, category, label, '' AS content, fingerprint, size, source_room, source_key,"
-    " created_at, updated_at, version"
+    " created_at, updated_at, version, files"
 )
 
 
@@ -30,6 +33,7 @@ def entry_from(row: sqlite3.Row) -> Entry:
         created_at=from_micros(row["created_at"]),
         updated_at=from_micros(row["updated_at"]),
         version=row["version"],
+        files=tuple(map(file_from, orjson.loads(row["files"]))),
     )
 
 

@@ -145,4 +145,49 @@ CREATE TABLE indexed_entries (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (ROOMS, CHECKPOINTS, ARCHIVE)
+FILES = """
+ALTER TABLE entries ADD COLUMN files TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE entries ADD COLUMN content_blob TEXT;
+
+CREATE TABLE files (
+    entry INTEGER NOT NULL REFERENCES entries (number) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    blob TEXT NOT NULL,
+    terms BLOB NOT NULL,
+    PRIMARY KEY (entry, name)
+) WITHOUT ROWID;
+
+CREATE TABLE loose_blobs (
+    blob TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    since INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX loose_blobs_by_time ON loose_blobs (since);
+
+CREATE TRIGGER file_deleted AFTER DELETE ON files BEGIN
+    INSERT OR REPLACE INTO loose_blobs (blob, owner, since) VALUES (OLD.blob, OLD.owner, 0);
+END;
+CREATE TRIGGER content_deleted AFTER DELETE ON entries WHEN OLD.content_blob IS NOT NULL BEGIN
+    INSERT OR REPLACE INTO loose_blobs (blob, owner, since)
+    VALUES (OLD.content_blob, OLD.owner, 0);
+END;
+CREATE TRIGGER content_replaced AFTER UPDATE OF content_blob ON entries
+WHEN OLD.content_blob IS NOT NULL AND OLD.content_blob IS NOT NEW.content_blob BEGIN
+    INSERT OR REPLACE INTO loose_blobs (blob, owner, since)
+    VALUES (OLD.content_blob, OLD.owner, 0);
+END;
+"""
+
+USAGE = """
+CREATE TABLE usage (
+    owner TEXT NOT NULL,
+    day TEXT NOT NULL,
+    turns INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    PRIMARY KEY (owner, day)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (ROOMS, CHECKPOINTS, ARCHIVE, FILES, USAGE)

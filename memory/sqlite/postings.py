@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
+from memory.file_terms import with_files
 from memory.lexical import EntryTerms, category_terms, lone_characters
 from memory.ranking import (
     FEW,
@@ -20,7 +21,11 @@ from memory.records import Entry
 def index_entry(
     connection: sqlite3.Connection, entry: Entry, number: int, made: EntryTerms
 ) -> None:
-    """Index an entry under its number by its terms, whatever it was indexed by before."""
+    """Index an entry under its number by its terms, whatever it was indexed by before.
+
+    The terms of its files stay.
+    """
+    made = with_files(made, _terms_of_files(connection, number))
     archive = _count(connection, entry.owner, number, made.length)
     before, length = _indexed(connection, number)
     _change(connection, archive, number, before, made.all(), made.length, length != made.length)
@@ -30,6 +35,11 @@ def index_entry(
         " weights = excluded.weights",
         (number, made.length, orjson.dumps(made.category), orjson.dumps(made.weights)),
     )
+
+
+def _terms_of_files(connection: sqlite3.Connection, number: int) -> list[bytes]:
+    rows = connection.execute("SELECT terms FROM files WHERE entry = ?", (number,))
+    return [row["terms"] for row in rows]
 
 
 def unindex_entry(connection: sqlite3.Connection, owner: str, number: int) -> None:

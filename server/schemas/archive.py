@@ -121,6 +121,17 @@ class SourceOut(Out):
     key: str = Field(description="The message's key.", examples=["t00000001-0000"])
 
 
+class FileOut(Out):
+    """A file of an entry."""
+
+    name: str = Field(description="Its name, as its address has it.", examples=["policy.pdf"])
+    size: int = Field(description="Bytes.", examples=[48213])
+    content_type: str = Field(description="As it was sent.", examples=["application/pdf"])
+    digest: str = Field(description="SHA-256 of the bytes, in hex; also its ETag.")
+    searchable: bool = Field(description="Whether the entry is found by the file's words.")
+    created_at: Moment
+
+
 class ItemOut(Out):
     """An entry without its content."""
 
@@ -131,7 +142,7 @@ class ItemOut(Out):
     source: SourceOut | None = Field(
         None, description="The message that it came from.", exclude_if=absent
     )
-    files: list[str] = Field(description="Names of its files.", examples=[["policy.pdf"]])
+    files: list[FileOut] = Field(description="Its files, by name.")
     created_at: Moment
     updated_at: Moment
     version: int = Field(description="Grows by one with each change.", examples=[1])

@@ -1,0 +1,163 @@
+"""Records of archive files in MongoDB; knows no bytes."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from memory.errors import NotFound, Unavailable
+from memory.file_codec import file_document, with_file, without_file
+from memory.file_rules import refuse_more, refuse_put
+from memory.file_terms import with_files
+from memory.mongo.database import Document, MongoDatabase, Session
+from memory.mongo.entry_files import loosen, terms_of_files
+from memory.mongo.faults import mapped_errors
+from memory.mongo.postings import add_postings, indexed_by, remove_postings
+from memory.preparing import prepare
+from memory.protocols import Archive
+from memory.records import Entry, File
+from memory.times import now, to_micros
+
+_GIVEN_UP = "The upload took so long that it was given up. Send it again."
+
+Plan = Callable[[Entry], tuple[File, ...]]
+"""An entry's files after a change; raises what refuses it."""
+
+
+class MongoFiles:
+    """The Files protocol on one database; ``archive`` tells an entry's whole content."""
+
+    def __init__(self, database: MongoDatabase, archive: Archive) -> None:
+        self._database = database
+        self._archive = archive
+        self._entries = database["entries"]
+        self._files = database["files"]
+        self._loose = database["loose_blobs"]
+
+    async def get(self, owner: str, entry_id: str, name: str) -> File:
+        return _named(await self._archive.get(owner, entry_id), name)
+
+    async def promise(self, owner: str, blob: str) -> None:
+        with mapped_errors():
+            await self._loose.insert_one({"_id": blob, "owner": owner, "since": to_micros(now())})
+
+    async def attach(
+        self,
+        owner: str,
+        entry_id: str,
+        file: File,
+        terms: bytes,
+        *,
+        overwrite: bool = False,
+        if_match: str | None = None,
+    ) -> Entry:
+        def plan(entry: Entry) -> tuple[File, ...]:
+            there = next((one for one in entry.files if one.name == file.name), None)
+            refuse_put(there, overwrite=overwrite, if_match=if_match)
+            if there is None:
+                refuse_more(len(entry.files))
+            return with_file(entry.files, file)
+
+        async def record(session: Session) -> None:
+            await self._keep_promise(owner, file.blob, session)
+            await self._delete(owner, entry_id, file.name, session)
+            kept: Document = {"owner": owner, "entry": entry_id, "name": file.name}
+            kept |= {"_id": file.blob, "blob": file.blob, "terms": terms}
+            await self._files.insert_one(kept, session=session)
+
+        with mapped_errors():
+            if await self._loose.find_one({"_id": file.blob, "owner": owner}) is None:
+                raise Unavailable(_GIVEN_UP)
+        return await self._change(owner, entry_id, file.name, terms, plan, record)
+
+    async def detach(self, owner: str, entry_id: str, name: str) -> Entry:
+        def plan(entry: Entry) -> tuple[File, ...]:
+            _named(entry, name)
+            return without_file(entry.files, name)
+
+        async def record(session: Session) -> None:
+            await self._delete(owner, entry_id, name, session)
+
+        return await self._change(owner, entry_id, name, None, plan, record)
+
+    async def _change(
+        self,
+        owner: str,
+        entry_id: str,
+        name: str,
+        terms: bytes | None,
+        plan: Plan,
+        record: Callable[[Session], Awaitable[None]],
+    ) -> Entry:
+        """Change an entry's files and its index, at the version that its terms are made of.
+
+        The entry first: where there are no transactions, whoever changes it goes on alone.
+        """
+        before = await self._archive.get(owner, entry_id)
+        after = replace(before, files=plan(before), version=before.version + 1, updated_at=now())
+        made = await prepare(before)
+
+        async def work(session: Session) -> bool:
+            where = {"_id": entry_id, "owner": owner, "version": before.version}
+            others = await terms_of_files(self._database, entry_id, session, but=name)
+            whole = with_files(made.terms, others if terms is None else [*others, terms])
+            document = await self._entries.find_one_and_update(
+                where, {"$set": _changes(after) | indexed_by(whole)}, session=session
+            )
+            if document is None:
+                return False
+            await record(session)
+            await remove_postings(self._database, document, session)
+            await add_postings(self._database, owner, document["number"], whole, session)
+            return True
+
+        if await self._database.atomic(work):
+            return after
+        return await self._change(owner, entry_id, name, terms, plan, record)
+
+    async def _keep_promise(self, owner: str, blob: str, session: Session) -> None:
+        kept = await self._loose.delete_one({"_id": blob, "owner": owner}, session=session)
+        if kept.deleted_count == 0:
+            raise Unavailable(_GIVEN_UP)
+
+    async def _delete(self, owner: str, entry_id: str, name: str, session: Session) -> None:
+        where = {"entry": entry_id, "name": name}
+        gone = await self._files.find_one_and_delete(where, {"blob": 1}, session=session)
+        if gone is not None:
+            await loosen(self._database, owner, gone["blob"], session)
+
+    async def loose(self, *, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        with mapped_errors():
+            where = {"since": {"$lt": to_micros(before)}}
+            found = await self._loose.find(where).limit(limit).to_list()
+        return [(document["owner"], document["_id"]) for document in found]
+
+    async def settle(self, owner: str, blob: str) -> None:
+        with mapped_errors():
+            await self._loose.delete_one({"_id": blob, "owner": owner})
+
+    async def recorded(self) -> AsyncIterator[tuple[str, str, str]]:
+        with mapped_errors():
+            listed = self._entries.find({"files.0": {"$exists": True}}, {"owner": 1, "files": 1})
+            async for document in listed:
+                for file in document["files"]:
+                    yield document["owner"], file["blob"], document["_id"]
+            contents = self._entries.find(
+                {"content_blob": {"$exists": True}}, {"owner": 1, "content_blob": 1}
+            )
+            async for document in contents:
+                yield document["owner"], document["content_blob"], document["_id"]
+
+
+def _named(entry: Entry, name: str) -> File:
+    found = next((one for one in entry.files if one.name == name), None)
+    if found is None:
+        raise NotFound.of("file")
+    return found
+
+
+def _changes(entry: Entry) -> Document:
+    return {
+        "files": list(map(file_document, entry.files)),
+        "version": entry.version,
+        "updated_at": to_micros(entry.updated_at),
+    }
