@@ -1,5 +1,6 @@
 """Builds the model, the tools and the graphs over open stores: the heavy half of the resources."""
 
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -16,7 +17,10 @@ from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
 from memory.runs import LocalRuns
+from server.accounting import Accounting
+from server.metrics import Metrics
 from server.models import ModelSpec, build_chat_model, close_chat_model
+from server.observed_runs import observed
 from server.resources import Graphs, Resources
 from server.settings import Settings
 from server.stores import Stores
@@ -41,6 +45,20 @@ def build_agent(
     drafter = Drafter(model, stores.archive)
     tools = build_tools(stores.archive, drafter, forget=stores.forget)
     names = [tool.name for tool in tools]
+    metrics = Metrics(
+        settings.model_name,
+        names,
+        price_input=settings.price_input,
+        price_output=settings.price_output,
+    )
+    accounting = Accounting(stores.usage, settings.daily_tokens)
+    stores = replace(
+        stores,
+        rooms=metrics.timed(stores.rooms, "rooms"),
+        history=metrics.timed(stores.history, "history"),
+        run_records=metrics.timed(stores.run_records, "runs"),
+        archive=metrics.timed(stores.archive, "archive"),
+    )
     graphs = Graphs(
         chat=build_chat_graph(
             model,
@@ -69,6 +87,9 @@ def build_agent(
         history=stores.history,
         run_records=stores.run_records,
         archive=stores.archive,
+        usage=stores.usage,
+        accounting=accounting,
+        metrics=metrics,
         forget=stores.forget,
         checks=stores.checks,
         checkpointer=checkpointer,
@@ -82,7 +103,7 @@ def build_agent(
             graphs.chat,
             history=stores.history,
             records=stores.run_records,
-            runs=runs,
+            runs=observed(runs, metrics.watched, accounting.counted),
             upkeep=upkeep,
             tools=names,
             limits=limits,

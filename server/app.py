@@ -8,9 +8,10 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from server import archive, catalog, chat, health, pages, rooms, runs
+from server import archive, catalog, chat, health, pages, rooms, runs, usage
 from server.errors import add_error_handlers
 from server.late_routes import add_late_routes
+from server.measuring import RequestMeasures
 from server.opening import Opening
 from server.origins import OriginGuard
 from server.request_ids import RequestIds
@@ -24,6 +25,7 @@ ROUTERS = (
     runs.router,
     catalog.router,
     archive.router,
+    usage.router,
     pages.router,
 )
 
@@ -40,6 +42,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
         lifespan=_lifespan,
         middleware=[
             Middleware(RequestIds),
+            Middleware(RequestMeasures),
             Middleware(OriginGuard, settings=settings),
             Middleware(
                 CORSMiddleware,

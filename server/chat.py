@@ -30,6 +30,7 @@ async def chat(
     idempotency_key: IdempotencyKey = None,
 ) -> AnswerOut | Response:
     """Ask the agent. The run goes on if the client goes away; a room has one at a time."""
+    await resources.accounting.admit(user)
     run = await resources.turns.start(
         user,
         room_id,

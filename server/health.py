@@ -3,9 +3,11 @@
 import asyncio
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from memory.errors import Unavailable
 from server.opening import Opening, State
+from server.resources import AppResources
 from server.schemas.health import AliveOut, ReadyOut
 from server.stores import Check
 
@@ -16,6 +18,13 @@ router = APIRouter(tags=["health"])
 async def healthz() -> AliveOut:
     """Answers as soon as the process listens, whatever else is still opening."""
     return AliveOut()
+
+
+@router.get("/metrics", summary="Metrics", response_class=PlainTextResponse)
+async def metrics(resources: AppResources) -> Response:
+    """For Prometheus, in its text format; no names, no content."""
+    counted = resources.metrics
+    return Response(counted.exposition(), media_type=counted.content_type)
 
 
 @router.get(

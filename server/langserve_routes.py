@@ -167,6 +167,7 @@ class Asked:
 async def ask_agent(asked: Asked, given: AgentIn) -> Pieces:
     """Start a turn; the pieces are its answer's text."""
     user, resources, room_id = asked.user, asked.resources, given.room_id
+    await resources.accounting.admit(user)
     new = room_id is None
     if room_id is None:
         room_id = (await resources.rooms.create(user, listed=False)).id

@@ -66,6 +66,11 @@ class Opening:
             return await asyncio.shield(self._opened)
         return self._opened.result()
 
+    @property
+    def opened(self) -> Resources | None:
+        """The resources, if they are open by now."""
+        return self._opened.result() if self._opened is not None and self.state == "ok" else None
+
     async def end_runs(self) -> None:
         """Let what runs come to its end, within the grace time; nothing new is started."""
         if self._opened is not None and self.state == "ok":

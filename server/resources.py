@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 
 from memory.protocols import Archive, History, Rooms, RunRecords
 from memory.runs import Runs
+from memory.usage import UsageRecords
 from server.settings import Settings
 from server.stores import Check, Stores, open_stores
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from graphs.title import TitleGraph
     from graphs.turns import Turns
     from graphs.upkeep import Upkeep
+    from server.accounting import Accounting
+    from server.metrics import Metrics
     from tools.drafting import Drafter
 
 GRACE_SECONDS = 10.0
@@ -56,6 +59,9 @@ class Resources:
     history: History
     run_records: RunRecords
     archive: Archive
+    usage: UsageRecords
+    accounting: "Accounting"
+    metrics: "Metrics"
     forget: Callable[[], Awaitable[None]]
     checks: Mapping[str, Check]
     checkpointer: "BaseCheckpointSaver[Any]"

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from memory.errors import Unavailable
 from server.app import create_app
+from server.logs import configure_logging
 from server.opening import Opening
 from server.resources import GRACE_SECONDS
 from server.settings import Settings, read_settings
@@ -42,6 +43,7 @@ class Server(uvicorn.Server):
                 http="httptools",
                 ws="none",
                 lifespan="off",
+                log_config=None,  # they go where ours go
                 log_level="warning",
                 access_log=False,
                 server_header=False,
@@ -80,6 +82,7 @@ async def serve(
 
     Raises memory.errors.StoreError if the data can't be used, before anything is answered.
     """
+    configure_logging(as_json=settings.logs_json, level=settings.least_log_level)
     server = Server(create_app(settings), on_listening)
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises a signal again when it has ended; the resources still have to close.

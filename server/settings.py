@@ -106,6 +106,12 @@ class Settings(BaseModel):
     summary_after_tokens: int | None = Field(None, ge=75)
     summary_after_turns: int = Field(40, ge=2, le=10_000)
 
+    daily_tokens: int | None = Field(None, ge=1)
+    price_input: float = Field(0.0, ge=0)
+    price_output: float = Field(0.0, ge=0)
+    log: Literal["json", "text"] | None = None
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.folding_tokens > self.window_tokens:
@@ -130,6 +136,16 @@ class Settings(BaseModel):
     def local_user_on(self) -> bool:
         """Whether a request without a session is the local user; in dev unless switched off."""
         return self.env == "dev" if self.local_user is None else self.local_user
+
+    @property
+    def logs_json(self) -> bool:
+        """Whether logs are for machines; in prod unless set."""
+        return (self.log or ("json" if self.env == "prod" else "text")) == "json"
+
+    @property
+    def least_log_level(self) -> str:
+        """From which level on is logged; in dev only what needs a look."""
+        return self.log_level or ("info" if self.env == "prod" else "warning")
 
     @property
     def checkpointer_name(self) -> Literal["sqlite", "mongo", "redis"]:

@@ -17,6 +17,8 @@ from memory.sqlite.database import Database
 from memory.sqlite.history import SQLiteHistory
 from memory.sqlite.rooms import SQLiteRooms
 from memory.sqlite.run_records import SQLiteRunRecords
+from memory.sqlite.usage import SQLiteUsageRecords
+from memory.usage import UsageRecords
 from server.objects import open_objects
 from server.settings import Settings
 
@@ -46,6 +48,7 @@ class Stores:
     history: History
     run_records: RunRecords
     archive: Archive
+    usage: UsageRecords
     objects: Objects
     blobs: Blobs
     forget: Callable[[], Awaitable[None]]
@@ -97,6 +100,7 @@ async def _on_sqlite(
         history=SQLiteHistory(database),
         run_records=SQLiteRunRecords(database),
         archive=SQLiteArchive(database),
+        usage=SQLiteUsageRecords(database),
         objects=objects,
         blobs=Blobs(objects),
         forget=database.forget,
@@ -114,6 +118,7 @@ async def _on_mongo(
     from memory.mongo.history import MongoHistory
     from memory.mongo.rooms import MongoRooms
     from memory.mongo.run_records import MongoRunRecords
+    from memory.mongo.usage import MongoUsageRecords
 
     assert settings.mongodb_url is not None  # noqa: S101 - the caller has looked
     url = settings.mongodb_url.get_secret_value()
@@ -134,6 +139,7 @@ async def _on_mongo(
         history=MongoHistory(database),
         run_records=MongoRunRecords(database),
         archive=MongoArchive(database),
+        usage=MongoUsageRecords(database),
         objects=objects,
         blobs=Blobs(objects),
         forget=forget,

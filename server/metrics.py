@@ -1,0 +1,172 @@
+"""What Prometheus is told: requests, runs, tokens, tools, limits, stores; never who or what."""
+
+import time
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar, cast
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from memory.events import MESSAGE, NOTICE, TOKEN, TOOL_END
+from memory.records import Run, Status
+from memory.runs import Emit, Work
+
+S = TypeVar("S")
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Metrics:
+    """Counters of one process, in a registry of their own.
+
+    ``price_input`` and ``price_output`` are what a million tokens of ``model`` cost.
+    """
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(
+        self,
+        model: str,
+        tools: Collection[str],
+        *,
+        price_input: float = 0.0,
+        price_output: float = 0.0,
+    ) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._model = model
+        self._known_tools = frozenset(tools)
+        self._prices = {"input": price_input, "output": price_output}
+        self._requests = Counter(
+            "tomato_http_requests",
+            "HTTP requests by route and status.",
+            ("method", "route", "status"),
+            registry=registry,
+        )
+        self._request_seconds = Histogram(
+            "tomato_http_request_seconds",
+            "Time to the first byte of an answer.",
+            ("route",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._runs = Counter(
+            "tomato_runs", "Runs by how they ended.", ("status",), registry=registry
+        )
+        self._running = Gauge("tomato_runs_running", "Runs under way.", registry=registry)
+        self._run_seconds = Histogram(
+            "tomato_run_seconds", "Time of whole runs.", buckets=SECONDS, registry=registry
+        )
+        self._first_token = Histogram(
+            "tomato_first_token_seconds",
+            "Time from a run's start to its first text.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._tokens = Counter(
+            "tomato_model_tokens",
+            "Tokens that the model counted.",
+            ("model", "kind"),
+            registry=registry,
+        )
+        self._cost = Counter(
+            "tomato_model_cost", "What they cost, by the set prices.", ("model",), registry=registry
+        )
+        self._tools = Counter(
+            "tomato_tool_calls", "Tool calls by result.", ("tool", "result"), registry=registry
+        )
+        self._limits = Counter(
+            "tomato_limits_hit", "Turns that a limit ended.", ("kind",), registry=registry
+        )
+        self._store_seconds = Histogram(
+            "tomato_store_seconds",
+            "Time of single operations of the stores.",
+            ("store", "operation"),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request; ``route`` is the template of its path, never the path."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def timed(self, store: S, name: str) -> S:
+        """``store`` as it is, its operations timed."""
+        return cast("S", _TimedStore(store, name, self._store_seconds))
+
+    def watched(self, run: Run, work: Work) -> Work:
+        """``work``, what it says counted."""
+        return lambda emit: self._watch(work, emit)
+
+    async def _watch(self, work: Work, emit: Emit) -> Status:
+        began = time.perf_counter()
+        seen_text = False
+
+        def counted(name: str, data: Mapping[str, Any]) -> None:
+            nonlocal seen_text
+            if name == TOKEN:
+                if not seen_text:
+                    seen_text = True
+                    self._first_token.observe(time.perf_counter() - began)
+            else:
+                self._count(name, data)
+            emit(name, data)
+
+        self._running.inc()
+        status: Status = "failed"
+        try:
+            status = await work(counted)
+        finally:
+            self._running.dec()
+            self._runs.labels(status).inc()
+            self._run_seconds.observe(time.perf_counter() - began)
+        return status
+
+    def _count(self, name: str, data: Mapping[str, Any]) -> None:
+        if name == TOOL_END:
+            # A model may make up any number of names.
+            tool = data["name"] if data["name"] in self._known_tools else "unknown"
+            self._tools.labels(tool, "ok" if data["ok"] else "failed").inc()
+        elif name == NOTICE:
+            self._limits.labels(data["kind"]).inc()
+        elif name == MESSAGE and data["usage"]:
+            for kind, price in self._prices.items():
+                tokens = data["usage"][f"{kind}_tokens"]
+                self._tokens.labels(self._model, kind).inc(tokens)
+                self._cost.labels(self._model).inc(tokens * price / 1_000_000)
+
+
+class _TimedStore:
+    def __init__(self, store: Any, name: str, seconds: Histogram) -> None:
+        self._store = store
+        self._name = name
+        self._seconds = seconds
+
+    def __getattr__(self, operation: str) -> Any:
+        method = getattr(self._store, operation)
+        if not callable(method):
+            return method
+        seconds = self._seconds.labels(self._name, operation)
+
+        async def timed(*args: Any, **kwargs: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return await method(*args, **kwargs)
+            finally:
+                seconds.observe(time.perf_counter() - began)
+
+        self.__dict__[operation] = timed  # made once
+        return timed

@@ -1,0 +1,63 @@
+"""What counters of usage promise, held against every store."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from memory.mongo.database import MongoDatabase
+from memory.mongo.usage import MongoUsageRecords
+from memory.records import Usage
+from memory.sqlite.database import Database
+from memory.sqlite.usage import SQLiteUsageRecords
+from memory.usage import DayUsage, UsageRecords
+
+ME, OTHER = "user_me", "user_other"
+MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
+
+
+@pytest.fixture(params=["sqlite", "mongo", "standalone"])
+async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[UsageRecords]:
+    if request.param == "sqlite":
+        database = await Database.open(tmp_path / "tomato.db")
+        yield SQLiteUsageRecords(database)
+        await database.close()
+        return
+    name = "mongo_url" if request.param == "mongo" else "standalone_mongo_url"
+    async with MongoDatabase.open(request.getfixturevalue(name)) as mongo:
+        yield MongoUsageRecords(mongo)
+
+
+async def test_turns_are_counted_by_owner_and_day(records: UsageRecords) -> None:
+    await records.add(ME, MONDAY, Usage(input_tokens=10, output_tokens=3))
+    await records.add(ME, MONDAY, Usage(input_tokens=1, output_tokens=1))
+    await records.add(ME, TUESDAY, Usage())
+    await records.add(OTHER, MONDAY, Usage(input_tokens=500))
+    monday = DayUsage(day=MONDAY, turns=2, usage=Usage(input_tokens=11, output_tokens=4))
+    tuesday = DayUsage(day=TUESDAY, turns=1, usage=Usage())
+    assert await records.days(ME, limit=10) == [tuesday, monday]
+    assert await records.days(ME, limit=1) == [tuesday]
+    assert await records.day(ME, MONDAY) == monday
+    assert monday.tokens == 15
+
+
+async def test_a_day_without_a_turn_is_zero(records: UsageRecords) -> None:
+    assert await records.day(ME, MONDAY) == DayUsage(day=MONDAY, turns=0, usage=Usage())
+    assert await records.days(ME, limit=10) == []
+
+
+async def test_none_is_lost_when_many_end_at_once(records: UsageRecords) -> None:
+    one = Usage(input_tokens=1, output_tokens=2)
+    await asyncio.gather(*(records.add(ME, MONDAY, one) for _ in range(30)))
+    counted = await records.day(ME, MONDAY)
+    assert (counted.turns, counted.usage) == (30, Usage(input_tokens=30, output_tokens=60))
+
+
+async def test_all_of_an_owner_can_be_deleted(records: UsageRecords) -> None:
+    await records.add(ME, MONDAY, Usage(input_tokens=1))
+    await records.add(OTHER, MONDAY, Usage(input_tokens=1))
+    await records.delete_all(ME)
+    assert await records.days(ME, limit=10) == []
+    assert len(await records.days(OTHER, limit=10)) == 1
