@@ -34,8 +34,9 @@ class OpenAIServer:
 
     ``reply(...)`` queues answers to chat requests; when none is left, ``script`` answers. What
     came in is in ``requests`` and ``headers``, bodies and headers in the same order;
-    ``disconnects`` counts the clients that went away before their answer was whole, and
-    ``faults`` are errors of a script or of this server itself.
+    ``disconnects`` counts the clients that went away before their answer was whole, ``holding`` the
+    answers that were held so far, each until ``release()``; ``faults`` are errors of a script or of
+    this server itself.
     """
 
     script: Script = wire.echo
@@ -43,9 +44,11 @@ class OpenAIServer:
     requests: list[JSON] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     disconnects: int = 0
+    holding: int = 0
     faults: list[Exception] = field(default_factory=list)
     base_url: str = ""
     _replies: deque[Reply] = field(default_factory=deque)
+    _held: list[Callable[[], object]] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _stop: Callable[[], object] | None = None
     _thread: threading.Thread | None = None
@@ -78,6 +81,15 @@ class OpenAIServer:
     async def disconnected(self, count: int = 1) -> None:
         """Wait until so many clients have gone away early."""
         await self._until(lambda: self.disconnects >= count, f"{count} disconnects")
+
+    async def held(self, count: int = 1) -> None:
+        """Wait until so many answers have come to where they are held."""
+        await self._until(lambda: self.holding >= count, f"{count} held answers")
+
+    def release(self) -> None:
+        """Let the answers that are held go on; later ones are held again."""
+        while self._held:
+            self._held.pop()()
 
     async def _until(self, ready: Callable[[], bool], what: str) -> None:
         def wait() -> bool:
@@ -145,7 +157,11 @@ class OpenAIServer:
         streamed = bool(request.get("stream"))
         kind = "text/event-stream" if streamed else "application/json"
         await send(_start(reply.status, {"content-type": kind, **reply.headers}))
-        for number, piece in enumerate(_pieces(reply, request)):
+        pieces = _pieces(reply, request)
+        hold_at = None if reply.hold_at is None else reply.hold_at % len(pieces)
+        for number, piece in enumerate(pieces):
+            if number == hold_at:
+                await self._hold()
             if number == reply.cut_after:
                 raise ScriptedLoss
             if number == reply.hang_after:
@@ -154,6 +170,14 @@ class OpenAIServer:
                 await asyncio.sleep(reply.pause)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+    async def _hold(self) -> None:
+        loop, released = asyncio.get_running_loop(), asyncio.Event()
+        with self._changed:
+            self._held.append(lambda: loop.call_soon_threadsafe(released.set))
+            self.holding += 1
+            self._changed.notify_all()
+        await released.wait()
 
     async def _while_listened_to(self, work: Coroutine[Any, Any, None], receive: Receive) -> None:
         """Answer until it is done, the client goes away or the server ends."""

@@ -42,7 +42,9 @@ class Reply:
     ``raw`` is the body byte for byte, each item in a write of its own. ``delay`` seconds pass
     before the first byte, ``pause`` seconds between two pieces. With ``hang`` nothing ever comes,
     with ``hang_after`` nothing after so many pieces of the body; ``cut_after`` loses the connection
-    there. ``status`` from 400 on answers with an error in OpenAI's form, of ``error_code``.
+    there, ``hold_at`` waits there until the test releases it (from the end, if negative: -1 is
+    before ``[DONE]``). ``status`` from 400 on answers with an error in OpenAI's form, of
+    ``error_code``.
     """
 
     text: str | None = None
@@ -60,6 +62,7 @@ class Reply:
     hang: bool = False
     hang_after: int | None = None
     cut_after: int | None = None
+    hold_at: int | None = None
 
 
 def event(data: object) -> bytes:
