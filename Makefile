@@ -80,9 +80,9 @@ $(RUNTIME): pyproject.toml uv.lock | $(UV)
 	@touch $@
 
 $(TESTS): pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen --inexact --compile-bytecode
+	$(UV) sync --frozen --inexact --all-extras --compile-bytecode
 	@touch $(RUNTIME) $@
 
 $(BENCHMARKS): pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen --inexact --group bench --compile-bytecode
+	$(UV) sync --frozen --inexact --all-extras --group bench --compile-bytecode
 	@touch $(RUNTIME) $(TESTS) $@

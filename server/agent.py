@@ -1,7 +1,7 @@
 """Builds the model, the tools and the graphs over open stores: the heavy half of the resources."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -20,12 +20,15 @@ from memory.runs import LocalRuns
 from server.accounting import Accounting
 from server.metrics import Metrics
 from server.models import ModelSpec, build_chat_model, close_chat_model
-from server.observed_runs import observed
+from server.observed_runs import Watch, observed
 from server.resources import Graphs, Resources
 from server.settings import Settings
 from server.stores import Stores
 from tools.catalog import build_tools
 from tools.drafting import Drafter
+
+if TYPE_CHECKING:
+    from server.tracing import Tracing
 
 __all__ = ["build_agent", "close_chat_model"]
 
@@ -35,6 +38,7 @@ def build_agent(
     stores: Stores,
     checkpointer: BaseCheckpointSaver[Any],
     model: BaseChatModel | None = None,
+    tracing: "Tracing | None" = None,
 ) -> Resources:
     """Everything that answers; it holds nothing open but the runs."""
     limits = turn_limits(settings)
@@ -52,6 +56,9 @@ def build_agent(
         price_output=settings.price_output,
     )
     accounting = Accounting(stores.usage, settings.daily_tokens)
+    watches: list[Watch] = [metrics.watched, accounting.counted]
+    if tracing is not None:
+        watches.append(tracing.traced)
     stores = replace(
         stores,
         rooms=metrics.timed(stores.rooms, "rooms"),
@@ -87,6 +94,7 @@ def build_agent(
         history=stores.history,
         run_records=stores.run_records,
         archive=stores.archive,
+        attachments=stores.attachments,
         usage=stores.usage,
         accounting=accounting,
         metrics=metrics,
@@ -103,7 +111,7 @@ def build_agent(
             graphs.chat,
             history=stores.history,
             records=stores.run_records,
-            runs=observed(runs, metrics.watched, accounting.counted),
+            runs=observed(runs, *watches),
             upkeep=upkeep,
             tools=names,
             limits=limits,

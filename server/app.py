@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from server import archive, catalog, chat, health, pages, rooms, runs, usage
+from server import archive, catalog, chat, files, health, pages, rooms, runs, usage
 from server.errors import add_error_handlers
 from server.late_routes import add_late_routes
 from server.measuring import RequestMeasures
@@ -18,6 +19,9 @@ from server.request_ids import RequestIds
 from server.resources import Resources
 from server.settings import Settings
 
+if TYPE_CHECKING:
+    from server.tracing import Tracing
+
 ROUTERS = (
     health.router,
     rooms.router,
@@ -25,6 +29,7 @@ ROUTERS = (
     runs.router,
     catalog.router,
     archive.router,
+    files.router,
     usage.router,
     pages.router,
 )
@@ -55,16 +60,30 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
         ],
     )
     app.state.settings = settings
-    app.state.opening = Opening(settings, resources)
+    tracing = _tracing(settings)
+    app.state.tracing = tracing
+    app.state.opening = Opening(settings, resources, tracing)
     add_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
     pages.add_web_files(app)
     add_late_routes(app)
+    if tracing is not None:
+        tracing.add_to(app)
     return app
+
+
+def _tracing(settings: Settings) -> "Tracing | None":
+    if settings.traces_endpoint is None:
+        return None
+    from server.tracing import Tracing
+
+    return Tracing()
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with app.state.opening.run():
         yield
+    if app.state.tracing is not None:
+        await app.state.tracing.close()

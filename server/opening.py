@@ -4,13 +4,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from memory.errors import Unavailable
 from server.data_folder import held
 from server.resources import GRACE_SECONDS, Resources, open_agent
 from server.settings import Settings
 from server.stores import Stores, open_stores
+
+if TYPE_CHECKING:
+    from server.tracing import Tracing
 
 log = logging.getLogger("tomato.server")
 
@@ -23,9 +26,15 @@ class Opening:
     ``on_failure`` is called if they can't be opened after all.
     """
 
-    def __init__(self, settings: Settings, given: Resources | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        given: Resources | None = None,
+        tracing: "Tracing | None" = None,
+    ) -> None:
         self._settings = settings
         self._given = given
+        self._tracing = tracing
         self._opened: asyncio.Future[Resources] | None = None
         self.on_failure: Callable[[], None] = lambda: None
 
@@ -87,7 +96,7 @@ class Opening:
     ) -> None:
         """Keep the agent open, in one task, from its opening to its closing."""
         try:
-            async with open_agent(self._settings, stores) as resources:
+            async with open_agent(self._settings, stores, tracing=self._tracing) as resources:
                 opened.set_result(resources)
                 await closing.wait()
         except Exception as error:

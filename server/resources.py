@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from memory.attachments import Attachments
 from memory.protocols import Archive, History, Rooms, RunRecords
 from memory.runs import Runs
 from memory.usage import UsageRecords
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from graphs.upkeep import Upkeep
     from server.accounting import Accounting
     from server.metrics import Metrics
+    from server.tracing import Tracing
     from tools.drafting import Drafter
 
 GRACE_SECONDS = 10.0
@@ -59,6 +61,7 @@ class Resources:
     history: History
     run_records: RunRecords
     archive: Archive
+    attachments: Attachments
     usage: UsageRecords
     accounting: "Accounting"
     metrics: "Metrics"
@@ -91,12 +94,15 @@ async def open_resources(
 
 @asynccontextmanager
 async def open_agent(
-    settings: Settings, stores: Stores, model: "BaseChatModel | None" = None
+    settings: Settings,
+    stores: Stores,
+    model: "BaseChatModel | None" = None,
+    tracing: "Tracing | None" = None,
 ) -> AsyncIterator[Resources]:
     """Build the model, the tools and the graphs over open stores, and end the runs at last."""
     agent = await asyncio.to_thread(import_module, "server.agent")
     checkpointer = await stores.make_checkpointer()
-    resources: Resources = agent.build_agent(settings, stores, checkpointer, model)
+    resources: Resources = agent.build_agent(settings, stores, checkpointer, model, tracing)
     try:
         yield resources
     finally:

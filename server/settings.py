@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -112,6 +113,10 @@ class Settings(BaseModel):
     log: Literal["json", "text"] | None = None
     log_level: Literal["debug", "info", "warning", "error"] | None = None
 
+    traces_endpoint: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.folding_tokens > self.window_tokens:
@@ -125,6 +130,10 @@ class Settings(BaseModel):
             raise ValueError("TOMATO_CHECKPOINTER=redis needs REDIS_URL")
         if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key):
             raise ValueError("S3_ENDPOINT needs S3_ACCESS_KEY and S3_SECRET_KEY")
+        if self.traces_endpoint and find_spec("opentelemetry.sdk") is None:
+            raise ValueError(
+                "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra 'tracing': uv sync --extra tracing"
+            )
         if self.env == "prod" and self.local_user:
             raise ValueError(
                 "TOMATO_LOCAL_USER must be off when TOMATO_ENV is prod: anyone who reaches the"

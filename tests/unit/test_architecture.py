@@ -27,6 +27,8 @@ KNOWN_ONLY_BY = {
     "pymongo": "memory/mongo/",
     "redis": "memory/redis/",
     "minio": "memory/",
+    "opentelemetry": "server/tracing.py",
+    "prometheus_client": "server/metrics.py",
 }
 
 
