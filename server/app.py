@@ -30,6 +30,7 @@ ROUTERS = (
     catalog.router,
     archive.router,
     files.router,
+    files.router,
     usage.router,
     pages.router,
 )

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from memory.attachments import Attachments
 from memory.blobs import Blobs
+from memory.extraction import Extractor
+from memory.files import Files
 from memory.objects import Objects
 from memory.protocols import Archive, History, Rooms, RunRecords
 from memory.sqlite.archive import SQLiteArchive
 from memory.sqlite.database import Database
+from memory.sqlite.files import SQLiteFiles
 from memory.sqlite.history import SQLiteHistory
 from memory.sqlite.rooms import SQLiteRooms
 from memory.sqlite.run_records import SQLiteRunRecords
@@ -48,6 +52,8 @@ class Stores:
     history: History
     run_records: RunRecords
     archive: Archive
+    files: Files
+    attachments: Attachments
     usage: UsageRecords
     objects: Objects
     blobs: Blobs
@@ -94,16 +100,24 @@ async def _on_sqlite(
     async def make_checkpointer() -> "BaseCheckpointSaver[Any]":
         return _with_redis(settings, _sqlite_saver(database), redis)
 
-    rooms = SQLiteRooms(database)
+    async def forget() -> None:
+        await database.forget()
+        await attachments.sweep()
+
+    rooms, archive = SQLiteRooms(database), SQLiteArchive(database)
+    files, blobs = SQLiteFiles(database, archive), Blobs(objects)
+    attachments = _attachments(settings, archive, files, blobs)
     return Stores(
         rooms=rooms,
         history=SQLiteHistory(database),
         run_records=SQLiteRunRecords(database),
-        archive=SQLiteArchive(database),
+        archive=archive,
+        files=files,
+        attachments=attachments,
         usage=SQLiteUsageRecords(database),
         objects=objects,
-        blobs=Blobs(objects),
-        forget=database.forget,
+        blobs=blobs,
+        forget=forget,
         shared=False,
         checks=_checks(rooms, redis, objects),
         make_checkpointer=make_checkpointer,
@@ -115,6 +129,7 @@ async def _on_mongo(
 ) -> Stores:
     from memory.mongo.archive import MongoArchive
     from memory.mongo.database import MongoDatabase
+    from memory.mongo.files import MongoFiles
     from memory.mongo.history import MongoHistory
     from memory.mongo.rooms import MongoRooms
     from memory.mongo.run_records import MongoRunRecords
@@ -132,21 +147,31 @@ async def _on_mongo(
     async def forget() -> None:
         if file is not None:
             await file.forget()
+        await attachments.sweep()
 
-    rooms = MongoRooms(database)
+    rooms, archive = MongoRooms(database), MongoArchive(database)
+    files, blobs = MongoFiles(database, archive), Blobs(objects)
+    attachments = _attachments(settings, archive, files, blobs)
     return Stores(
         rooms=rooms,
         history=MongoHistory(database),
         run_records=MongoRunRecords(database),
-        archive=MongoArchive(database),
+        archive=archive,
+        files=files,
+        attachments=attachments,
         usage=MongoUsageRecords(database),
         objects=objects,
-        blobs=Blobs(objects),
+        blobs=blobs,
         forget=forget,
         shared=True,
         checks=_checks(rooms, redis, objects),
         make_checkpointer=make_checkpointer,
     )
+
+
+def _attachments(settings: Settings, archive: Archive, files: Files, blobs: Blobs) -> Attachments:
+    extract = Extractor().text
+    return Attachments(archive, files, blobs, extract=extract, max_bytes=settings.max_file)
 
 
 def _checks(rooms: Rooms, redis: "Client | None", objects: Objects) -> Mapping[str, Check]:
