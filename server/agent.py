@@ -95,7 +95,6 @@ def build_agent(
         run_records=stores.run_records,
         archive=stores.archive,
         attachments=stores.attachments,
-        attachments=stores.attachments,
         usage=stores.usage,
         accounting=accounting,
         metrics=metrics,

@@ -30,7 +30,6 @@ ROUTERS = (
     catalog.router,
     archive.router,
     files.router,
-    files.router,
     usage.router,
     pages.router,
 )

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 
 from memory.attachments import Attachments
-from memory.attachments import Attachments
 from memory.protocols import Archive, History, Rooms, RunRecords
 from memory.runs import Runs
 from memory.usage import UsageRecords
@@ -62,7 +61,6 @@ class Resources:
     history: History
     run_records: RunRecords
     archive: Archive
-    attachments: Attachments
     attachments: Attachments
     usage: UsageRecords
     accounting: "Accounting"
