@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 
+from server.metrics import Metrics
 from server.settings import NOT_BUILT, setting_names
 
 ROOT = Path(__file__).parents[2]
@@ -58,3 +60,12 @@ def test_compose_sets_nothing_that_is_no_setting() -> None:
     for file in INFRA.glob("compose*.yaml"):
         named = set(re.findall(r"\b(TOMATO_[A-Z_]+|S3_[A-Z_]+)\b", file.read_text()))
         assert named - own <= setting_names() | set(NOT_BUILT), file.name
+
+
+def test_the_dashboard_shows_only_what_is_measured() -> None:
+    exported = generate_latest(Metrics("offline", ()).registry).decode()
+    measured = set(re.findall(r"^# TYPE (\S+)", exported, re.MULTILINE))
+    text = (INFRA / "grafana-dashboard.json").read_text()
+    shown = set(re.findall(r"\b(tomato_[a-z_]+)", text))
+    assert shown
+    assert {name.removesuffix("_bucket") for name in shown} <= measured
