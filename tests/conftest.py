@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 UNIT = Path(__file__).parent / "unit"
 
 pytest_plugins = [
-    f"tests.services.{name}" for name in ("openai_server", "mongo", "redis", "s3", "savers")
+    f"tests.services.{name}"
+    for name in ("openai_server", "mongo", "redis", "s3", "savers", "chromium")
 ]
 
 

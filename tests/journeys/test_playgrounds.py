@@ -1,49 +1,19 @@
 """LangServe's playgrounds in a real browser: filled in as a person would, answered there."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
+from tests.services.chromium import PICTURES, watched
 from tests.services.tomato_server import TomatoServer
-
-CHROMIUM = Path("/usr/bin/chromium")
-PICTURES = Path(__file__).parents[1] / "output"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture
 async def page(browser: Browser, live_server: TomatoServer) -> AsyncIterator[Page]:
-    """A page that fails the test if it breaks, or asks anybody but our server for anything."""
-    page = await browser.new_page(viewport={"width": 1000, "height": 1100})
-    strangers: list[str] = []
-    broken: list[str] = []
-    page.on(
-        "request",
-        lambda asked: (
-            None if asked.url.startswith(live_server.address) else strangers.append(asked.url)
-        ),
-    )
-    page.on("pageerror", lambda error: broken.append(str(error)))
-    yield page
-    assert strangers == []
-    assert broken == []
+    viewport = {"width": 1000, "height": 1100}
+    async with watched(browser, live_server.address, viewport=viewport) as page:
+        yield page
 
 
 async def opened(page: Page, server: TomatoServer, name: str) -> None:

@@ -16,6 +16,7 @@ class CuttingProxy:
     cuts: deque[int] = field(default_factory=deque)
     made: int = 0
     address: str = ""
+    _ends: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager
@@ -29,6 +30,11 @@ class CuttingProxy:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def cut_all(self) -> None:
+        """Cut every connection that is open now."""
+        for end in self._ends:
+            end.transport.abort()
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -38,6 +44,8 @@ class CuttingProxy:
         assert place.hostname is not None
         there, back = await asyncio.open_connection(place.hostname, place.port)
         self.made += 1
+        ends = {writer, back}
+        self._ends |= ends
         left = self.cuts.popleft() if self.cuts else None
         up = asyncio.create_task(_pump(reader, back, None))
         try:
@@ -45,7 +53,8 @@ class CuttingProxy:
         finally:
             up.cancel()
             await asyncio.gather(up, return_exceptions=True)
-            for end in (writer, back):
+            self._ends -= ends
+            for end in ends:
                 end.transport.abort()
 
 
