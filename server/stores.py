@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from memory.attachments import Attachments
 from memory.blobs import Blobs
+from memory.contents import Contents
 from memory.extraction import Extractor
 from memory.files import Files
 from memory.objects import Objects
 from memory.protocols import Archive, History, Rooms, RunRecords
+from memory.sqlite import loose as sqlite_loose
 from memory.sqlite.archive import SQLiteArchive
 from memory.sqlite.database import Database
 from memory.sqlite.files import SQLiteFiles
@@ -104,8 +107,9 @@ async def _on_sqlite(
         await database.forget()
         await attachments.sweep()
 
-    rooms, archive = SQLiteRooms(database), SQLiteArchive(database)
-    files, blobs = SQLiteFiles(database, archive), Blobs(objects)
+    rooms, blobs = SQLiteRooms(database), Blobs(objects)
+    archive = SQLiteArchive(database, Contents(blobs, partial(sqlite_loose.promise, database)))
+    files = SQLiteFiles(database, archive)
     attachments = _attachments(settings, archive, files, blobs)
     return Stores(
         rooms=rooms,
@@ -127,6 +131,7 @@ async def _on_sqlite(
 async def _on_mongo(
     settings: Settings, stack: AsyncExitStack, redis: "Client | None", objects: Objects
 ) -> Stores:
+    from memory.mongo import loose as mongo_loose
     from memory.mongo.archive import MongoArchive
     from memory.mongo.database import MongoDatabase
     from memory.mongo.files import MongoFiles
@@ -149,8 +154,9 @@ async def _on_mongo(
             await file.forget()
         await attachments.sweep()
 
-    rooms, archive = MongoRooms(database), MongoArchive(database)
-    files, blobs = MongoFiles(database, archive), Blobs(objects)
+    rooms, blobs = MongoRooms(database), Blobs(objects)
+    archive = MongoArchive(database, Contents(blobs, partial(mongo_loose.promise, database)))
+    files = MongoFiles(database, archive)
     attachments = _attachments(settings, archive, files, blobs)
     return Stores(
         rooms=rooms,

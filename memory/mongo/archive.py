@@ -1,6 +1,6 @@
 """A person's archive in MongoDB, with its own index of search terms."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from pymongo import DESCENDING
@@ -19,6 +19,7 @@ from memory.archive_rules import (
     new_entry,
     refuse_stale,
 )
+from memory.contents import Contents, Placed, placed, whole
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import Conflict, NotFound, Stale
 from memory.file_codec import file_from
@@ -27,6 +28,7 @@ from memory.lexical import category_terms, matched_words, overlap, query_terms, 
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.mongo.entry_files import loosen_files, terms_of_files
 from memory.mongo.faults import mapped_errors
+from memory.mongo.loose import keep_promise, loosen
 from memory.mongo.postings import (
     add_postings,
     indexed_by,
@@ -47,10 +49,14 @@ MOVED_AT_ONCE = 500
 
 
 class MongoArchive:
-    """The Archive protocol on one database of MongoDB."""
+    """The Archive protocol on one database of MongoDB.
 
-    def __init__(self, database: MongoDatabase) -> None:
+    Large contents stand in ``contents``, if given.
+    """
+
+    def __init__(self, database: MongoDatabase, contents: Contents | None = None) -> None:
         self._database = database
+        self._contents = contents
         self._entries = database["entries"]
 
     async def save(
@@ -59,15 +65,19 @@ class MongoArchive:
         entry = new_entry(owner, label=label, category=category, content=content, source=source)
 
         made = await prepare(entry)
+        place = await placed(self._contents, owner, entry.content)
 
         async def work(session: Session) -> Entry:
             await self._refuse_duplicate(entry, made, session)
             document = _document(entry, made) | {"_id": entry.id, "number": number}
+            document |= _content(place)
             try:
                 await self._entries.insert_one(document, session=session)
             except DuplicateKeyError as error:
                 await self._refuse_duplicate(entry, made, None)
                 raise Conflict("This entry has just changed.", code="duplicate") from error
+            if place.blob is not None:
+                await keep_promise(self._database, owner, place.blob, session)
             await add_postings(self._database, owner, number, made.terms, session)
             return entry
 
@@ -86,8 +96,16 @@ class MongoArchive:
             )
 
     async def get(self, owner: str, entry_id: str) -> Entry:
-        with mapped_errors():
-            return _entry_from(await self._owned(owner, entry_id, None))
+        for last in (False, True):
+            with mapped_errors():
+                document = await self._owned(owner, entry_id, None)
+            blob = document.get("content_blob")
+            if blob is None:
+                break
+            content = await whole(self._contents, owner, blob, last=last)
+            if content is not None:
+                return replace(_entry_from(document), content=content)
+        return _entry_from(document)
 
     async def _owned(self, owner: str, entry_id: str, session: Session) -> Document:
         document = await self._entries.find_one({"_id": entry_id, "owner": owner}, session=session)
@@ -109,6 +127,9 @@ class MongoArchive:
         refuse_stale(before, if_version)
         after = changed_entry(before, label=label, category=category, content=content)
         made = await prepare(after)
+        place = None
+        if after.content != before.content:
+            place = await placed(self._contents, owner, after.content)
 
         async def work(session: Session) -> Entry | None:
             document = await self._owned(owner, entry_id, session)
@@ -116,8 +137,8 @@ class MongoArchive:
                 return None
             await self._refuse_duplicate(after, made, session)
             of_files = await terms_of_files(self._database, entry_id, session)
-            whole = replace(made, terms=with_files(made.terms, of_files))
-            await self._replace(document, after, whole, session)
+            found_by = replace(made, terms=with_files(made.terms, of_files))
+            await self._replace(document, after, found_by, place, session)
             return after
 
         changed = await self._database.atomic(work)
@@ -129,12 +150,18 @@ class MongoArchive:
         )
 
     async def _replace(
-        self, before: Document, after: Entry, made: Prepared, session: Session
+        self,
+        before: Document,
+        after: Entry,
+        made: Prepared,
+        place: Placed | None,
+        session: Session,
     ) -> None:
+        content = {} if place is None else _content(place)
         try:
             changed = await self._entries.update_one(
                 {"_id": after.id, "version": before["version"]},
-                {"$set": _document(after, made)},
+                {"$set": _document(after, made) | content},
                 session=session,
             )
         except DuplicateKeyError as error:
@@ -142,8 +169,18 @@ class MongoArchive:
             raise Stale("The entry has just changed.") from error
         if changed.matched_count == 0:
             raise Stale("The entry has just changed.")
+        if place is not None:
+            await self._swap_blobs(after.owner, before.get("content_blob"), place.blob, session)
         await remove_postings(self._database, before, session)
         await add_postings(self._database, after.owner, before["number"], made.terms, session)
+
+    async def _swap_blobs(
+        self, owner: str, old: str | None, new: str | None, session: Session
+    ) -> None:
+        if new is not None:
+            await keep_promise(self._database, owner, new, session)
+        if old is not None:
+            await loosen(self._database, owner, old, session)
 
     async def delete(self, owner: str, entry_id: str) -> None:
         async def work(session: Session) -> None:
@@ -151,6 +188,7 @@ class MongoArchive:
             # The entry last: until it is gone, a deletion cut short can be asked for again.
             await remove_postings(self._database, document, session)
             await loosen_files(self._database, owner, entry_id, session)
+            await self._swap_blobs(owner, document.get("content_blob"), None, session)
             await self._entries.delete_one({"_id": entry_id, "owner": owner}, session=session)
 
         await self._database.atomic(work)
@@ -193,7 +231,7 @@ class MongoArchive:
             best = ranking.best()
             shown = best[skip : skip + limit]
             found_in = ranking.found_in(one.entry for one in shown)
-            entries = await self._by_number(owner, list(found_in), content=False)
+            entries = await self._by_number(owner, list(found_in))
         found = [
             Found(
                 entry=entries[one.entry],
@@ -210,27 +248,17 @@ class MongoArchive:
         with mapped_errors():
             wanted = list(said)[:NEAR_TERMS]
             best = (await rank_entries(self._database, owner, wanted)).best()
-            entries = await self._by_number(owner, [one.entry for one in best[:NEAR_CANDIDATES]])
-            exact = await self._entries.find_one({"owner": owner, "fingerprint": same})
-        candidates = {entry.id: entry for entry in entries.values()}
-        if exact is not None:
-            candidates[exact["_id"]] = _entry_from(exact)
-        found = [
-            Near(
-                entry=entry,
-                exact=exact is not None and entry.id == exact["_id"],
-                overlap=overlap(said, sample_terms(entry.content)),
-            )
-            for entry in candidates.values()
-        ]
+            numbers = [one.entry for one in best[:NEAR_CANDIDATES]]
+            where: Document = {"$or": [{"number": {"$in": numbers}}, {"fingerprint": same}]}
+            documents = await self._entries.find(where | {"owner": owner}).to_list()
+        found = [_nearness(document, said, same) for document in documents]
         near = [one for one in found if one.exact or one.overlap >= LEAST_OVERLAP]
         return sorted(near, key=lambda one: (not one.exact, -one.overlap))[:limit]
 
-    async def _by_number(
-        self, owner: str, numbers: Sequence[int], *, content: bool = True
-    ) -> dict[int, Entry]:
+    async def _by_number(self, owner: str, numbers: Sequence[int]) -> dict[int, Entry]:
+        """Entries without their contents."""
         where = {"owner": owner, "number": {"$in": list(numbers)}}
-        found = self._entries.find(where, None if content else _WITHOUT_CONTENT)
+        found = self._entries.find(where, _WITHOUT_CONTENT)
         return {document["number"]: _entry_from(document) async for document in found}
 
     async def categories(self, owner: str) -> Sequence[Category]:
@@ -296,7 +324,6 @@ def _document(entry: Entry, made: Prepared) -> Document:
         "owner": entry.owner,
         "category": entry.category,
         "label": entry.label,
-        "content": entry.content,
         "fingerprint": made.fingerprint,
         "size": entry.size,
         "source": {"room_id": source.room_id, "key": source.key} if source else None,
@@ -307,14 +334,19 @@ def _document(entry: Entry, made: Prepared) -> Document:
     }
 
 
+def _content(place: Placed) -> Document:
+    return {"content": place.row, "content_blob": place.blob}
+
+
 def _entry_from(document: Document) -> Entry:
+    """Of a large content the document has but the beginning: the entry then has none."""
     source = document["source"]
     return Entry(
         id=document["_id"],
         owner=document["owner"],
         category=document["category"],
         label=document["label"],
-        content=document.get("content", ""),
+        content="" if document.get("content_blob") else document.get("content", ""),
         size=document["size"],
         source=Source(**source) if source else None,
         created_at=from_micros(document["created_at"]),
@@ -322,3 +354,9 @@ def _entry_from(document: Document) -> Entry:
         version=document["version"],
         files=tuple(map(file_from, document.get("files", ()))),
     )
+
+
+def _nearness(document: Document, said: Collection[str], same: str) -> Near:
+    exact = document["fingerprint"] == same
+    shared = 1.0 if exact else overlap(said, sample_terms(document["content"]))
+    return Near(entry=_entry_from(document), exact=exact, overlap=shared)

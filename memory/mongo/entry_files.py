@@ -1,6 +1,7 @@
-"""Files as documents beside their entries', and the blobs that lose their record."""
+"""Files as documents beside their entries'."""
 
 from memory.mongo.database import Document, MongoDatabase, Session
+from memory.mongo.loose import loosen
 
 
 async def terms_of_files(
@@ -10,13 +11,6 @@ async def terms_of_files(
     where = {"entry": entry_id, "name": {"$ne": but}}
     found = database["files"].find(where, {"terms": 1}, session=session)
     return [document["terms"] async for document in found]
-
-
-async def loosen(database: MongoDatabase, owner: str, blob: str, session: Session) -> None:
-    """Note a blob whose record goes: its bytes are to go too."""
-    await database["loose_blobs"].update_one(
-        {"_id": blob}, {"$set": {"owner": owner, "since": 0}}, upsert=True, session=session
-    )
 
 
 async def loosen_files(

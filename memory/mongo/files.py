@@ -4,20 +4,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from memory.errors import NotFound, Unavailable
+from memory.errors import NotFound
 from memory.file_codec import file_document, with_file, without_file
 from memory.file_rules import refuse_more, refuse_put
 from memory.file_terms import with_files
 from memory.mongo.database import Document, MongoDatabase, Session
-from memory.mongo.entry_files import loosen, terms_of_files
+from memory.mongo.entry_files import terms_of_files
 from memory.mongo.faults import mapped_errors
+from memory.mongo.loose import keep_promise, loosen, promise, refuse_broken_promise
 from memory.mongo.postings import add_postings, indexed_by, remove_postings
 from memory.preparing import prepare
 from memory.protocols import Archive
 from memory.records import Entry, File
 from memory.times import now, to_micros
-
-_GIVEN_UP = "The upload took so long that it was given up. Send it again."
 
 Plan = Callable[[Entry], tuple[File, ...]]
 """An entry's files after a change; raises what refuses it."""
@@ -37,8 +36,7 @@ class MongoFiles:
         return _named(await self._archive.get(owner, entry_id), name)
 
     async def promise(self, owner: str, blob: str) -> None:
-        with mapped_errors():
-            await self._loose.insert_one({"_id": blob, "owner": owner, "since": to_micros(now())})
+        await promise(self._database, owner, blob)
 
     async def attach(
         self,
@@ -58,15 +56,13 @@ class MongoFiles:
             return with_file(entry.files, file)
 
         async def record(session: Session) -> None:
-            await self._keep_promise(owner, file.blob, session)
+            await keep_promise(self._database, owner, file.blob, session)
             await self._delete(owner, entry_id, file.name, session)
             kept: Document = {"owner": owner, "entry": entry_id, "name": file.name}
             kept |= {"_id": file.blob, "blob": file.blob, "terms": terms}
             await self._files.insert_one(kept, session=session)
 
-        with mapped_errors():
-            if await self._loose.find_one({"_id": file.blob, "owner": owner}) is None:
-                raise Unavailable(_GIVEN_UP)
+        await refuse_broken_promise(self._database, owner, file.blob)
         return await self._change(owner, entry_id, file.name, terms, plan, record)
 
     async def detach(self, owner: str, entry_id: str, name: str) -> Entry:
@@ -114,11 +110,6 @@ class MongoFiles:
             return after
         return await self._change(owner, entry_id, name, terms, plan, record)
 
-    async def _keep_promise(self, owner: str, blob: str, session: Session) -> None:
-        kept = await self._loose.delete_one({"_id": blob, "owner": owner}, session=session)
-        if kept.deleted_count == 0:
-            raise Unavailable(_GIVEN_UP)
-
     async def _delete(self, owner: str, entry_id: str, name: str, session: Session) -> None:
         where = {"entry": entry_id, "name": name}
         gone = await self._files.find_one_and_delete(where, {"blob": 1}, session=session)
@@ -142,7 +133,7 @@ class MongoFiles:
                 for file in document["files"]:
                     yield document["owner"], file["blob"], document["_id"]
             contents = self._entries.find(
-                {"content_blob": {"$exists": True}}, {"owner": 1, "content_blob": 1}
+                {"content_blob": {"$type": "string"}}, {"owner": 1, "content_blob": 1}
             )
             async for document in contents:
                 yield document["owner"], document["content_blob"], document["_id"]

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from memory.archive_rules import (
@@ -18,6 +19,7 @@ from memory.archive_rules import (
     new_entry,
     refuse_stale,
 )
+from memory.contents import Contents, placed, whole
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import NotFound
 from memory.lexical import (
@@ -32,6 +34,7 @@ from memory.sqlite.database import Database
 from memory.sqlite.entries import (
     WITHOUT_CONTENT,
     category_counts,
+    content_blob,
     entry_from,
     insert_entry,
     owned_entry,
@@ -43,27 +46,43 @@ from memory.times import now, to_micros
 
 
 class SQLiteArchive:
-    """The Archive protocol on one SQLite file."""
+    """The Archive protocol on one SQLite file; large contents stand in ``contents``, if given."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, contents: Contents | None = None) -> None:
         self._database = database
+        self._contents = contents
 
     async def save(
         self, owner: str, *, label: str, category: str, content: str, source: Source | None = None
     ) -> Entry:
         entry = new_entry(owner, label=label, category=category, content=content, source=source)
         made = await prepare(entry)
+        place = await placed(self._contents, owner, entry.content)
 
         def work(connection: sqlite3.Connection) -> Entry:
-            insert_entry(connection, entry, made)
+            insert_entry(connection, entry, made, place)
             return entry
 
         return await self._database.write(work)
 
     async def get(self, owner: str, entry_id: str) -> Entry:
-        return await self._database.read(
-            lambda connection: owned_entry(connection, owner, entry_id)[1]
-        )
+        entry, blob = await self._read(owner, entry_id)
+        if blob is None:
+            return entry
+        content = await whole(self._contents, owner, blob, last=False)
+        if content is None:  # replaced between the two: the next has its blob
+            entry, blob = await self._read(owner, entry_id)
+            content = blob and await whole(self._contents, owner, blob, last=True)
+        return entry if content is None else replace(entry, content=content)
+
+    async def _read(self, owner: str, entry_id: str) -> tuple[Entry, str | None]:
+        """An entry, and the blob of its content if that is large."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Entry, str | None]:
+            number, entry = owned_entry(connection, owner, entry_id)
+            return entry, content_blob(connection, number)
+
+        return await self._database.read(work)
 
     async def update(
         self,
@@ -79,12 +98,15 @@ class SQLiteArchive:
         refuse_stale(before, if_version)
         after = changed_entry(before, label=label, category=category, content=content)
         made = await prepare(after)
+        place = None
+        if after.content != before.content:
+            place = await placed(self._contents, owner, after.content)
 
         def work(connection: sqlite3.Connection) -> Entry | None:
             number, found = owned_entry(connection, owner, entry_id)
             if found.version != before.version:
                 return None
-            replace_entry(connection, number, after, made)
+            replace_entry(connection, number, after, made, place)
             return after
 
         changed = await self._database.write(work)
@@ -210,5 +232,5 @@ class SQLiteArchive:
 
 def _nearness(row: sqlite3.Row, said: Collection[str], same: str) -> Near:
     entry, exact = entry_from(row), row["fingerprint"] == same
-    shared = 1.0 if exact else overlap(said, sample_terms(entry.content))
+    shared = 1.0 if exact else overlap(said, sample_terms(row["content"]))
     return Near(entry=entry, exact=exact, overlap=shared)

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 
 import orjson
 
+from memory.contents import Placed
 from memory.errors import Conflict, NotFound
 from memory.file_codec import file_from
 from memory.preparing import Prepared
 from memory.records import Category, Entry, Source
+from memory.sqlite.loose import keep_promise
 from memory.sqlite.postings import index_entry
 from memory.times import from_micros, to_micros
 
 WITHOUT_CONTENT = (
     "number, id, owner, category, label, '' AS content, fingerprint, size, source_room, source_key,"
-    " created_at, updated_at, version, files"
+    " created_at, updated_at, version, files, content_blob"
 )
 
 
@@ -27,7 +29,8 @@ def entry_from(row: sqlite3.Row) -> Entry:
         owner=row["owner"],
         category=row["category"],
         label=row["label"],
-        content=row["content"],
+        # Of a large content the row has but the beginning.
+        content="" if row["content_blob"] else row["content"],
         size=row["size"],
         source=source,
         created_at=from_micros(row["created_at"]),
@@ -47,6 +50,14 @@ def owned_entry(connection: sqlite3.Connection, owner: str, entry_id: str) -> tu
     return row["number"], entry_from(row)
 
 
+def content_blob(connection: sqlite3.Connection, number: int) -> str | None:
+    """The blob that an entry's content is in, None if it stands in the row."""
+    blob: str | None = connection.execute(
+        "SELECT content_blob FROM entries WHERE number = ?", (number,)
+    ).fetchone()["content_blob"]
+    return blob
+
+
 def rows_by_number(
     connection: sqlite3.Connection, numbers: Sequence[int], *, content: bool
 ) -> list[sqlite3.Row]:
@@ -56,13 +67,15 @@ def rows_by_number(
     return [connection.execute(query, (number,)).fetchone() for number in numbers]
 
 
-def insert_entry(connection: sqlite3.Connection, entry: Entry, made: Prepared) -> None:
+def insert_entry(
+    connection: sqlite3.Connection, entry: Entry, made: Prepared, placed: Placed
+) -> None:
     """Keep and index a new entry; Conflict ``duplicate`` if its content is there."""
     _refuse_duplicate(connection, entry.owner, made.fingerprint, but=None)
     number = connection.execute(
         "INSERT INTO entries (id, owner, category, label, fingerprint, size, source_room,"
-        " source_key, created_at, updated_at, version, content)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " source_key, created_at, updated_at, version, content, content_blob)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             entry.id,
             entry.owner,
@@ -75,24 +88,33 @@ def insert_entry(connection: sqlite3.Connection, entry: Entry, made: Prepared) -
             to_micros(entry.created_at),
             to_micros(entry.updated_at),
             entry.version,
-            entry.content,
+            placed.row,
+            placed.blob,
         ),
     ).lastrowid
+    if placed.blob is not None:
+        keep_promise(connection, entry.owner, placed.blob)
     index_entry(connection, entry, int(number or 0), made.terms)
 
 
 def replace_entry(
-    connection: sqlite3.Connection, number: int, entry: Entry, made: Prepared
+    connection: sqlite3.Connection,
+    number: int,
+    entry: Entry,
+    made: Prepared,
+    placed: Placed | None,
 ) -> None:
-    """Write and index the next version of an entry; Conflict ``duplicate`` as for a new one."""
+    """Write and index the next version of an entry; Conflict ``duplicate`` as for a new one.
+
+    ``placed`` is None for a content that stays where it is.
+    """
     _refuse_duplicate(connection, entry.owner, made.fingerprint, but=entry.id)
     connection.execute(
-        "UPDATE entries SET label = ?, category = ?, content = ?, fingerprint = ?, size = ?,"
+        "UPDATE entries SET label = ?, category = ?, fingerprint = ?, size = ?,"
         " updated_at = ?, version = ? WHERE number = ?",
         (
             entry.label,
             entry.category,
-            entry.content,
             made.fingerprint,
             entry.size,
             to_micros(entry.updated_at),
@@ -100,7 +122,20 @@ def replace_entry(
             number,
         ),
     )
+    if placed is not None:
+        _replace_content(connection, number, entry.owner, placed)
     index_entry(connection, entry, number, made.terms)
+
+
+def _replace_content(
+    connection: sqlite3.Connection, number: int, owner: str, placed: Placed
+) -> None:
+    connection.execute(
+        "UPDATE entries SET content = ?, content_blob = ? WHERE number = ?",
+        (placed.row, placed.blob, number),
+    )
+    if placed.blob is not None:
+        keep_promise(connection, owner, placed.blob)
 
 
 def _refuse_duplicate(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import orjson
 
-from memory.errors import NotFound, Unavailable
+from memory.errors import NotFound
 from memory.file_codec import file_document, with_file, without_file
 from memory.file_rules import refuse_more, refuse_put
 from memory.preparing import prepare
@@ -15,6 +15,7 @@ from memory.protocols import Archive
 from memory.records import Entry, File
 from memory.sqlite.database import Database
 from memory.sqlite.entries import owned_entry
+from memory.sqlite.loose import keep_promise, promise
 from memory.sqlite.postings import index_entry
 from memory.times import now, to_micros
 
@@ -36,12 +37,7 @@ class SQLiteFiles:
         return _named(entry, name)
 
     async def promise(self, owner: str, blob: str) -> None:
-        await self._database.write(
-            lambda connection: connection.execute(
-                "INSERT INTO loose_blobs (blob, owner, since) VALUES (?, ?, ?)",
-                (blob, owner, to_micros(now())),
-            )
-        )
+        await promise(self._database, owner, blob)
 
     async def attach(
         self,
@@ -58,7 +54,7 @@ class SQLiteFiles:
             refuse_put(there, overwrite=overwrite, if_match=if_match)
             if there is None:
                 refuse_more(len(entry.files))
-            _keep_promise(connection, owner, file.blob)
+            keep_promise(connection, owner, file.blob)
             _delete(connection, number, file.name)
             connection.execute(
                 "INSERT INTO files (entry, name, owner, blob, terms) VALUES (?, ?, ?, ?, ?)",
@@ -141,12 +137,6 @@ def _named(entry: Entry, name: str) -> File:
     if found is None:
         raise NotFound.of("file")
     return found
-
-
-def _keep_promise(connection: sqlite3.Connection, owner: str, blob: str) -> None:
-    kept = connection.execute("DELETE FROM loose_blobs WHERE blob = ? AND owner = ?", (blob, owner))
-    if kept.rowcount == 0:
-        raise Unavailable("The upload took so long that it was given up. Send it again.")
 
 
 def _delete(connection: sqlite3.Connection, number: int, name: str) -> None:
