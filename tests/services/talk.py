@@ -1,11 +1,12 @@
 """A room as its person sees it over HTTP: what was acknowledged, what is kept, whether it fits."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -23,6 +24,7 @@ class Heard:
 
     question: str
     lines: list[str] = field(default_factory=list)
+    _grown: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
     def events(self) -> list[tuple[str, JSON]]:
@@ -34,17 +36,22 @@ class Heard:
         """The data of the events of this name."""
         return [data for one, data in self.events if one == name]
 
+    async def until(self, name: str) -> None:
+        """Wait for an event of this name."""
+        async with asyncio.timeout(PATIENCE_SECONDS), self._grown:
+            await self._grown.wait_for(lambda: self.all(name))
 
-async def listen(client: httpx.AsyncClient, room: str, question: str) -> Heard:
-    """Ask, and hear all that comes before the stream ends or the connection breaks."""
-    heard = Heard(question)
-    with suppress(httpx.HTTPError):
-        async with client.stream(
-            "POST", f"/api/rooms/{room}/chat", json={"message": question}
-        ) as answer:
-            async for line in answer.aiter_lines():
-                heard.lines.append(line)  # noqa: PERF401 - a broken stream must keep what came
-    return heard
+    async def listen(self, client: httpx.AsyncClient, room: str) -> Self:
+        """Ask, and hear all that comes before the stream ends or the connection breaks."""
+        with suppress(httpx.HTTPError):
+            async with client.stream(
+                "POST", f"/api/rooms/{room}/chat", json={"message": self.question}
+            ) as answer:
+                async for line in answer.aiter_lines():
+                    async with self._grown:
+                        self.lines.append(line)
+                        self._grown.notify_all()
+        return self
 
 
 async def ask(client: httpx.AsyncClient, room: str, question: str) -> httpx.Response:
@@ -55,9 +62,11 @@ async def ask(client: httpx.AsyncClient, room: str, question: str) -> httpx.Resp
 async def ask_when_free(client: httpx.AsyncClient, room: str, question: str) -> httpx.Response:
     """Ask until the room is free: a turn whose server was killed keeps it for a bounded time."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while (answer := await ask(client, room, question)).status_code == 409:
+        while True:
+            answer = await ask(client, room, question)
+            if answer.status_code != 409:
+                return answer
             await asyncio.sleep(PAUSE_SECONDS)
-    return answer
 
 
 async def messages(client: httpx.AsyncClient, room: str) -> list[JSON]:
@@ -92,14 +101,17 @@ def assert_whole(talk: Sequence[JSON]) -> None:
         assert not waiting, f"calls without results: {turn}"
 
 
-def assert_kept(heard: Heard, talk: Sequence[JSON]) -> None:
-    """All that the client was told is stored, as it was told."""
+async def assert_kept(client: httpx.AsyncClient, heard: Heard, talk: Sequence[JSON]) -> None:
+    """All that the client was told is stored, as it was told; what a tool saved is saved."""
     kept = {message["key"]: message for message in talk}
     for run in heard.all("run"):
         assert kept[run["user_key"]]["content"] == heard.question
     for message in heard.all("message"):
         assert kept[message["key"]]["content"] == message["content"]
         assert kept[message["key"]]["status"] == message["status"]
+    for end in heard.all("tool_end"):
+        for entry in re.findall(r"entry_\w+", end["preview"]):
+            assert (await client.get(f"/api/archive/{entry}")).status_code == 200
 
 
 async def assert_agrees(client: httpx.AsyncClient, room: str) -> list[JSON]:
