@@ -50,6 +50,10 @@ class Files(Protocol):
         """Forget a loose blob, whose bytes are gone."""
         ...
 
+    async def give_up_content(self, owner: str, entry_id: str, blob: str) -> bool:
+        """Let an entry have but the beginning of a content whose blob is lost; if it is one."""
+        ...
+
     def recorded(self) -> AsyncIterator[tuple[str, str, str]]:
         """Owner, blob and entry of every record, of everyone: for the operator's check."""
         ...

@@ -55,6 +55,19 @@ def chat(server: str | None, room: str | None, data: Path | None) -> None:
         raise click.ClickException(str(error)) from error
 
 
+@main.command()
+@click.option("--repair", is_flag=True, help="Mend what can be mended.")
+@click.option("--data", type=click.Path(path_type=Path), help="Data folder (TOMATO_DATA, ./data).")
+def doctor(repair: bool, data: Path | None) -> None:
+    """Look at settings, servers, indexes, clocks, and at files against their records."""
+    import asyncio
+
+    from server.doctor import report
+
+    if not asyncio.run(report(_settings(data=data), repair=repair)):
+        raise SystemExit(1)
+
+
 def _settings(**given: Any) -> "Settings":
     from server.settings import SettingsError, read_settings
 

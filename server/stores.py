@@ -3,7 +3,7 @@
 Drivers are loaded only for the servers that are asked for.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,8 +15,10 @@ from memory.blobs import Blobs
 from memory.contents import Contents
 from memory.extraction import Extractor
 from memory.files import Files
+from memory.findings import Finding
 from memory.objects import Objects
 from memory.protocols import Archive, History, Rooms, RunRecords
+from memory.sqlite import inspection as sqlite_inspection
 from memory.sqlite import loose as sqlite_loose
 from memory.sqlite.archive import SQLiteArchive
 from memory.sqlite.database import Database
@@ -40,6 +42,7 @@ HOT_FOR = timedelta(hours=24)
 
 
 Check = Callable[[], Awaitable[object]]
+Examine = Callable[[], Awaitable[Sequence[Finding]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,7 @@ class Stores:
 
     ``shared`` tells that other processes may work on the same data. ``make_checkpointer`` imports
     langgraph, so that it is for the heavy half. Each of ``checks`` raises Unavailable while what
-    it is named after is down.
+    it is named after is down. ``examine`` looks closely at the database, for the operator.
     """
 
     rooms: Rooms
@@ -63,6 +66,7 @@ class Stores:
     forget: Callable[[], Awaitable[None]]
     shared: bool
     checks: Mapping[str, Check]
+    examine: Examine
     make_checkpointer: "Callable[[], Awaitable[BaseCheckpointSaver[Any]]]"
 
 
@@ -124,6 +128,7 @@ async def _on_sqlite(
         forget=forget,
         shared=False,
         checks=_checks(rooms, redis, objects),
+        examine=partial(sqlite_inspection.examine, database),
         make_checkpointer=make_checkpointer,
     )
 
@@ -131,6 +136,7 @@ async def _on_sqlite(
 async def _on_mongo(
     settings: Settings, stack: AsyncExitStack, redis: "Client | None", objects: Objects
 ) -> Stores:
+    from memory.mongo import inspection as mongo_inspection
     from memory.mongo import loose as mongo_loose
     from memory.mongo.archive import MongoArchive
     from memory.mongo.database import MongoDatabase
@@ -171,6 +177,7 @@ async def _on_mongo(
         forget=forget,
         shared=True,
         checks=_checks(rooms, redis, objects),
+        examine=partial(mongo_inspection.examine, database),
         make_checkpointer=make_checkpointer,
     )
 

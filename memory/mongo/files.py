@@ -126,6 +126,14 @@ class MongoFiles:
         with mapped_errors():
             await self._loose.delete_one({"_id": blob, "owner": owner})
 
+    async def give_up_content(self, owner: str, entry_id: str, blob: str) -> bool:
+        with mapped_errors():
+            changed = await self._entries.update_one(
+                {"_id": entry_id, "owner": owner, "content_blob": blob},
+                {"$set": {"content_blob": None}, "$inc": {"version": 1}},
+            )
+        return changed.matched_count > 0
+
     async def recorded(self) -> AsyncIterator[tuple[str, str, str]]:
         with mapped_errors():
             listed = self._entries.find({"files.0": {"$exists": True}}, {"owner": 1, "files": 1})

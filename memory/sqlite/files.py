@@ -106,6 +106,17 @@ class SQLiteFiles:
             )
         )
 
+    async def give_up_content(self, owner: str, entry_id: str, blob: str) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
+            changed = connection.execute(
+                "UPDATE entries SET content_blob = NULL, version = version + 1"
+                " WHERE id = ? AND owner = ? AND content_blob = ?",
+                (entry_id, owner, blob),
+            )
+            return changed.rowcount > 0
+
+        return await self._database.write(work)
+
     async def recorded(self) -> AsyncIterator[tuple[str, str, str]]:
         for query in (_FILES_OF_ALL, _CONTENTS_OF_ALL):
             last: tuple[int, str] | None = (-1, "")

@@ -1,0 +1,148 @@
+"""`tomato doctor` after kills, losses and with servers away."""
+
+import asyncio
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.services.process import free_ports
+from tests.services.s3 import Bucket, S3Server
+from tests.services.tomato_server import TOMATO, TomatoServer
+
+KILLS = 3
+
+
+async def doctor(home: Path, *options: str, **settings: str) -> tuple[int, str]:
+    """Its exit code and what it says."""
+    asked = await asyncio.create_subprocess_exec(
+        str(TOMATO),
+        "doctor",
+        *options,
+        cwd=home,
+        env={**TomatoServer(home).environment, **settings},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asked.communicate()
+    assert asked.returncode is not None
+    return asked.returncode, said.decode()
+
+
+async def new_files(address: str, content: str) -> str:
+    async with httpx.AsyncClient(base_url=address) as client:
+        body = {"content": content, "summary": "메모", "category": "일"}
+        entry = (await client.post("/api/archive", json=body)).json()["id"]
+    return f"/api/archive/{entry}/files"
+
+
+async def put_many(address: str, files: str) -> None:
+    async with httpx.AsyncClient(base_url=address) as client:
+        with suppress(httpx.HTTPError):
+            for number in range(1_000):
+                at = f"{files}/{number % 7}?overwrite=true"
+                await client.put(at, content=b"%d" % number * 50_000)
+
+
+async def test_killed_while_files_are_put_every_listed_file_is_whole(
+    live_server: TomatoServer, tmp_path: Path
+) -> None:
+    files = await new_files(live_server.address, "파일을 올리는 중에 전원이 나간다")
+    for number in range(KILLS):
+        putting = asyncio.create_task(put_many(live_server.address, files))
+        await asyncio.sleep(0.15 + number * 0.07)
+        await live_server.kill()
+        await putting
+        await live_server.start()
+        async with httpx.AsyncClient(base_url=live_server.address) as client:
+            listed = (await client.get(files.removesuffix("/files"))).json()["files"]
+            for one in listed:
+                got = await client.get(f"{files}/{one['name']}")
+                assert (got.status_code, len(got.content)) == (200, one["size"])
+    assert listed
+    await live_server.stop()
+    code, said = await doctor(tmp_path)
+    assert code == 0, said
+    assert "records and objects agree" in said
+
+
+async def test_a_lost_file_is_told_and_mended(live_server: TomatoServer, tmp_path: Path) -> None:
+    files = await new_files(live_server.address, "잃어버릴 파일이 있는 메모")
+    async with httpx.AsyncClient(base_url=live_server.address) as client:
+        assert (await client.put(f"{files}/a", content=b"lost")).status_code == 201
+        shutil.rmtree(live_server.data / "blobs")
+        gone = await client.get(f"{files}/a")
+        assert (gone.status_code, gone.json()["error"]["code"]) == (503, "store_unavailable")
+        code, said = await doctor(tmp_path)
+        assert (code, said.count("names bytes that are missing")) == (1, 1)
+        assert "--repair" in said
+        code, said = await doctor(tmp_path, "--repair")
+        assert code == 0, said
+        assert "took a file without bytes off entry_" in said
+        assert (await client.get(f"{files}/a")).status_code == 404
+    assert (await doctor(tmp_path))[0] == 0
+
+
+async def test_a_server_that_is_away_is_named(tmp_path: Path) -> None:
+    s3 = {"S3_ENDPOINT": f"127.0.0.1:{free_ports(1)[0]}", "S3_SECURE": "off"}
+    code, said = await doctor(tmp_path, **s3, S3_ACCESS_KEY="a", S3_SECRET_KEY="b")
+    assert code == 1
+    assert "problem  storage: The object storage does not answer now." in said
+
+
+async def test_servers_that_are_well_are_told_so(
+    tmp_path: Path, mongo_url: str, redis_url: str, s3: Bucket
+) -> None:
+    code, said = await doctor(
+        tmp_path,
+        MONGODB_URL=mongo_url,
+        REDIS_URL=redis_url,
+        S3_ENDPOINT=s3.endpoint,
+        S3_ACCESS_KEY=s3.access_key,
+        S3_SECRET_KEY=s3.secret_key,
+        S3_BUCKET=s3.bucket,
+        S3_SECURE="off",
+    )
+    assert code == 0, said
+    for line in ("redis: answers", "objects: answers", "indexes: lacking: none", "clock: 0."):
+        assert f"ok       {line}" in said
+    assert s3.secret_key not in said
+
+
+@pytest.mark.timeout(180)
+async def test_without_s3_a_file_is_refused_within_five_seconds_and_nothing_is_half_done(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with S3Server(tmp_path_factory.mktemp("own-s3")) as s3:
+        bucket = s3.bucket("tomato")
+        server = TomatoServer(
+            tmp_path,
+            {
+                "S3_ENDPOINT": bucket.endpoint,
+                "S3_ACCESS_KEY": bucket.access_key,
+                "S3_SECRET_KEY": bucket.secret_key,
+                "S3_SECURE": "off",
+            },
+        )
+        await server.start()
+        try:
+            files = await new_files(server.address, "저장소가 없어도 메모는 남는다")
+            async with httpx.AsyncClient(base_url=server.address, timeout=5) as client:
+                await client.put(f"{files}/a", content=b"kept")
+                s3.kill()
+                for method, name in (("PUT", "b"), ("GET", "a"), ("DELETE", "a")):
+                    answer = await client.request(method, f"{files}/{name}", content=b"x")
+                    assert answer.status_code == 503, answer.text
+                    assert int(answer.headers["retry-after"]) > 0
+                ready = await client.get("/readyz")
+                assert ready.json()["checks"]["objects"] == "down"
+                entry = (await client.get(files.removesuffix("/files"))).json()
+                assert [one["name"] for one in entry["files"]] == ["a"]
+                s3.start()
+                assert (await client.get(f"{files}/a")).content == b"kept"
+                assert (await client.put(f"{files}/b", content=b"x")).status_code == 201
+                assert (await client.delete(f"{files}/a")).status_code == 204
+        finally:
+            await server.kill()
