@@ -5,6 +5,7 @@ known as loose: promise a blob, write it, record it; take the record, delete the
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import timedelta
 
@@ -18,6 +19,8 @@ from memory.protocols import Archive
 from memory.records import Entry, File
 from memory.spool import Spool
 from memory.times import now
+
+log = logging.getLogger("tomato.memory")
 
 UPLOAD_TIME = timedelta(hours=1)
 """After how long a promised blob that has no record is given up."""
@@ -81,7 +84,7 @@ class Attachments:
             await self._let_go(owner, file.blob)
             raise
         if there is not None:
-            await self.sweep()
+            await self.sweep_if_possible()
         return entry
 
     async def get(self, owner: str, entry_id: str, name: str) -> File:
@@ -108,6 +111,18 @@ class Attachments:
                 await self._files.settle(owner, blob)
             swept += len(found)
         return swept
+
+    async def sweep_if_possible(self) -> None:
+        """As ``sweep``; while storage is away the bytes stay loose for a later one."""
+        try:
+            await self.sweep()
+        except Unavailable:
+            log.warning("deleted bytes stay until object storage answers again", exc_info=True)
+
+    async def refuse_unreachable(self, owner: str, entry_id: str) -> None:
+        """Unavailable if the entry has bytes where nothing can be deleted now."""
+        if await self._files.has_blobs(owner, entry_id):
+            await self._blobs.check()
 
     async def _let_go(self, owner: str, blob: str) -> None:
         try:

@@ -42,6 +42,10 @@ class Files(Protocol):
         """Take a file off its entry; its blob becomes loose."""
         ...
 
+    async def has_blobs(self, owner: str, entry_id: str) -> bool:
+        """Whether anything of the entry, a file or a large content, is not in its record."""
+        ...
+
     async def loose(self, *, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
         """Owners and blobs: those promised before that, and all that lost their record."""
         ...

@@ -160,6 +160,7 @@ async def change_entry(
 @router.delete("/{entry_id}", summary="Delete an entry", status_code=204, responses=documented(404))
 async def delete_entry(entry_id: EntryId, user: CurrentUser, resources: AppResources) -> None:
     """It is really gone, its files too."""
+    await resources.attachments.refuse_unreachable(user, entry_id)
     await resources.archive.delete(user, entry_id)
     await resources.forget()
 

@@ -109,12 +109,13 @@ async def _on_sqlite(
 
     async def forget() -> None:
         await database.forget()
-        await attachments.sweep()
+        await attachments.sweep_if_possible()
 
     rooms, blobs = SQLiteRooms(database), Blobs(objects)
     archive = SQLiteArchive(database, Contents(blobs, partial(sqlite_loose.promise, database)))
     files = SQLiteFiles(database, archive)
     attachments = _attachments(settings, archive, files, blobs)
+    await attachments.sweep_if_possible()  # what a crash left
     return Stores(
         rooms=rooms,
         history=SQLiteHistory(database),
@@ -158,12 +159,13 @@ async def _on_mongo(
     async def forget() -> None:
         if file is not None:
             await file.forget()
-        await attachments.sweep()
+        await attachments.sweep_if_possible()
 
     rooms, blobs = MongoRooms(database), Blobs(objects)
     archive = MongoArchive(database, Contents(blobs, partial(mongo_loose.promise, database)))
     files = MongoFiles(database, archive)
     attachments = _attachments(settings, archive, files, blobs)
+    await attachments.sweep_if_possible()  # what a crash left
     return Stores(
         rooms=rooms,
         history=MongoHistory(database),

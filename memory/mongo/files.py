@@ -116,6 +116,14 @@ class MongoFiles:
         if gone is not None:
             await loosen(self._database, owner, gone["blob"], session)
 
+    async def has_blobs(self, owner: str, entry_id: str) -> bool:
+        where, columns = {"_id": entry_id, "owner": owner}, {"files": 1, "content_blob": 1}
+        with mapped_errors():
+            document = await self._entries.find_one(where, columns)
+        if document is None:
+            raise NotFound.of("entry")
+        return bool(document.get("files") or document.get("content_blob"))
+
     async def loose(self, *, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
         with mapped_errors():
             where = {"since": {"$lt": to_micros(before)}}

@@ -14,7 +14,7 @@ from memory.preparing import prepare
 from memory.protocols import Archive
 from memory.records import Entry, File
 from memory.sqlite.database import Database
-from memory.sqlite.entries import owned_entry
+from memory.sqlite.entries import content_blob, owned_entry
 from memory.sqlite.loose import keep_promise, promise
 from memory.sqlite.postings import index_entry
 from memory.times import now, to_micros
@@ -89,6 +89,13 @@ class SQLiteFiles:
 
         changed = await self._database.write(work)
         return changed or await self._change(owner, entry_id, change)
+
+    async def has_blobs(self, owner: str, entry_id: str) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
+            number, entry = owned_entry(connection, owner, entry_id)
+            return bool(entry.files) or content_blob(connection, number) is not None
+
+        return await self._database.read(work)
 
     async def loose(self, *, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
         rows = await self._database.read(

@@ -136,6 +136,8 @@ async def test_without_s3_a_file_is_refused_within_five_seconds_and_nothing_is_h
                     answer = await client.request(method, f"{files}/{name}", content=b"x")
                     assert answer.status_code == 503, answer.text
                     assert int(answer.headers["retry-after"]) > 0
+                gone = await client.delete(files.removesuffix("/files"))
+                assert gone.status_code == 503
                 ready = await client.get("/readyz")
                 assert ready.json()["checks"]["objects"] == "down"
                 entry = (await client.get(files.removesuffix("/files"))).json()

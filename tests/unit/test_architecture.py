@@ -26,7 +26,9 @@ KNOWN_ONLY_BY = {
     "sqlite3": "memory/sqlite/",
     "pymongo": "memory/mongo/",
     "redis": "memory/redis/",
-    "minio": "memory/",
+    "minio": "memory/s3/",
+    "pypdf": "memory/extraction_worker.py",
+    "docx": "memory/extraction_worker.py",
     "opentelemetry": "server/tracing.py",
     "prometheus_client": "server/metrics.py",
 }
