@@ -39,6 +39,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         ),
         IndexModel([("owner", ASCENDING), ("number", ASCENDING)]),
     ],
+    "users": [
+        IndexModel([("folded", ASCENDING)], unique=True),
+    ],
+    "sessions": [
+        IndexModel([("uid", ASCENDING)]),
+        IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
+    ],
     "usage": [
         IndexModel([("owner", ASCENDING), ("day", DESCENDING)], unique=True),
     ],

@@ -190,4 +190,25 @@ CREATE TABLE usage (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (ROOMS, CHECKPOINTS, ARCHIVE, FILES, USAGE)
+ACCOUNTS = """
+CREATE TABLE users (
+    uid TEXT PRIMARY KEY,
+    username TEXT NOT NULL,
+    folded TEXT NOT NULL UNIQUE,
+    password_hash TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    disabled INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    uid TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sessions_by_user ON sessions (uid);
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+"""
+
+MIGRATIONS: tuple[str, ...] = (ROOMS, CHECKPOINTS, ARCHIVE, FILES, USAGE, ACCOUNTS)
