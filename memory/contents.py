@@ -3,7 +3,8 @@
 The row of a large one keeps its beginning, which is what texts are compared by.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from memory.blobs import Blobs, new_blob_key
@@ -45,14 +46,29 @@ class Contents:
         await self._blobs.put(owner, blob, as_chunks(data))
         return Placed(content[:SAMPLE_CHARACTERS], blob)
 
+    async def let_go(self, owner: str, blob: str) -> None:
+        """Delete a blob that nothing records; a later sweep does if it can't be done now."""
+        with suppress(Unavailable):
+            await self._blobs.delete(owner, blob)
+
     async def whole(self, owner: str, blob: str) -> str:
         """NotFound ``object_not_found`` if another content has taken its place."""
         return b"".join([chunk async for chunk in self._blobs.get(owner, blob)]).decode()
 
 
-async def placed(contents: Contents | None, owner: str, content: str) -> Placed:
-    """Where a content stands; in its row where there is no place for large ones."""
-    return Placed(content) if contents is None else await contents.place(owner, content)
+@asynccontextmanager
+async def placed(contents: Contents | None, owner: str, content: str) -> AsyncIterator[Placed]:
+    """Where a content stands; in its row where there is no place for large ones.
+
+    What is then not recorded is deleted again.
+    """
+    place = Placed(content) if contents is None else await contents.place(owner, content)
+    try:
+        yield place
+    except StoreError:
+        if contents is not None and place.blob is not None:
+            await contents.let_go(owner, place.blob)
+        raise
 
 
 async def whole(contents: Contents | None, owner: str, blob: str, *, last: bool) -> str | None:

@@ -21,8 +21,9 @@ def answer(data: Mapping[str, object]) -> str:
 
 
 def card(entry: Entry) -> dict[str, object]:
-    """An entry as a tool names it."""
-    return {"id": entry.id, "label": entry.label, "category": entry.category}
+    """An entry as a tool names it, with its files by name if it has any."""
+    named = {"files": [file.name for file in entry.files]} if entry.files else {}
+    return {"id": entry.id, "label": entry.label, "category": entry.category, **named}
 
 
 def fitting(items: Sequence[Mapping[str, object]], characters: int) -> list[Mapping[str, object]]:

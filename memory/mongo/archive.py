@@ -65,7 +65,6 @@ class MongoArchive:
         entry = new_entry(owner, label=label, category=category, content=content, source=source)
 
         made = await prepare(entry)
-        place = await placed(self._contents, owner, entry.content)
 
         async def work(session: Session) -> Entry:
             await self._refuse_duplicate(entry, made, session)
@@ -83,7 +82,8 @@ class MongoArchive:
 
         with mapped_errors():
             number = await next_number(self._database)
-        return await self._database.atomic(work)
+        async with placed(self._contents, owner, entry.content) as place:
+            return await self._database.atomic(work)
 
     async def _refuse_duplicate(self, entry: Entry, made: Prepared, session: Session) -> None:
         where = {"owner": entry.owner, "fingerprint": made.fingerprint}
@@ -127,9 +127,6 @@ class MongoArchive:
         refuse_stale(before, if_version)
         after = changed_entry(before, label=label, category=category, content=content)
         made = await prepare(after)
-        place = None
-        if after.content != before.content:
-            place = await placed(self._contents, owner, after.content)
 
         async def work(session: Session) -> Entry | None:
             document = await self._owned(owner, entry_id, session)
@@ -141,7 +138,12 @@ class MongoArchive:
             await self._replace(document, after, found_by, place, session)
             return after
 
-        changed = await self._database.atomic(work)
+        place = None
+        if after.content == before.content:
+            changed = await self._database.atomic(work)
+        else:
+            async with placed(self._contents, owner, after.content) as place:
+                changed = await self._database.atomic(work)
         if changed is not None:
             return changed
         # Changed between: what is asked for still holds, unless for the version before only.

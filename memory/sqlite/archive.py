@@ -57,13 +57,13 @@ class SQLiteArchive:
     ) -> Entry:
         entry = new_entry(owner, label=label, category=category, content=content, source=source)
         made = await prepare(entry)
-        place = await placed(self._contents, owner, entry.content)
 
         def work(connection: sqlite3.Connection) -> Entry:
             insert_entry(connection, entry, made, place)
             return entry
 
-        return await self._database.write(work)
+        async with placed(self._contents, owner, entry.content) as place:
+            return await self._database.write(work)
 
     async def get(self, owner: str, entry_id: str) -> Entry:
         entry, blob = await self._read(owner, entry_id)
@@ -98,9 +98,6 @@ class SQLiteArchive:
         refuse_stale(before, if_version)
         after = changed_entry(before, label=label, category=category, content=content)
         made = await prepare(after)
-        place = None
-        if after.content != before.content:
-            place = await placed(self._contents, owner, after.content)
 
         def work(connection: sqlite3.Connection) -> Entry | None:
             number, found = owned_entry(connection, owner, entry_id)
@@ -109,7 +106,12 @@ class SQLiteArchive:
             replace_entry(connection, number, after, made, place)
             return after
 
-        changed = await self._database.write(work)
+        place = None
+        if after.content == before.content:
+            changed = await self._database.write(work)
+        else:
+            async with placed(self._contents, owner, after.content) as place:
+                changed = await self._database.write(work)
         if changed is not None:
             return changed
         # Changed between: what is asked for still holds, unless for the version before only.

@@ -86,6 +86,7 @@ async def test_a_large_content_is_read_found_and_compared_as_any_other(kept: Kep
     with pytest.raises(Conflict) as caught:
         await kept.archive.save(ME, label="x", category="y", content=LARGE.upper())
     assert caught.value.details["id"] == saved.id
+    assert len(await blobs(kept)) == 1
     near = await kept.archive.near(ME, LARGE[:3_000])
     assert [(one.entry.id, one.entry.content) for one in near] == [(saved.id, "")]
     assert near[0].overlap > 0.5

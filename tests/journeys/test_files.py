@@ -230,6 +230,14 @@ async def test_of_many_puts_of_one_name_one_wins(client: httpx.AsyncClient, file
     assert (await client.get(f"{files}/one")).content == b"%d" % won[0]
 
 
+async def test_of_many_names_at_once_all_are_kept(client: httpx.AsyncClient, files: str) -> None:
+    puts = [client.put(f"{files}/{number}", content=b"word%d" % number) for number in range(8)]
+    assert {answer.status_code for answer in await asyncio.gather(*puts)} == {201}
+    assert len(await listed(client, files)) == 8
+    for number in range(8):
+        assert await found(client, f"word{number}") == [("배포 요일", [f"word{number}"])]
+
+
 async def test_an_entry_that_is_not_there_takes_no_file(client: httpx.AsyncClient) -> None:
     for method in ("PUT", "GET", "DELETE"):
         answer = await client.request(method, "/api/archive/entry_0/files/a", content=b"x")
