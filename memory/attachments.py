@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 from memory.blobs import Blobs, new_blob_key
 from memory.errors import StoreError, Unavailable
@@ -32,13 +33,21 @@ class Attachments:
     """An owner's files by entry and name; Unavailable, and nothing done, while storage is away."""
 
     def __init__(
-        self, archive: Archive, files: Files, blobs: Blobs, *, extract: Extract, max_bytes: int
+        self,
+        archive: Archive,
+        files: Files,
+        blobs: Blobs,
+        *,
+        extract: Extract,
+        max_bytes: int,
+        uploads: Path | None = None,
     ) -> None:
         self._archive = archive
         self._files = files
         self._blobs = blobs
         self._extract = extract
         self._max_bytes = max_bytes
+        self._uploads = uploads
 
     async def put(
         self,
@@ -62,7 +71,8 @@ class Attachments:
         refuse_put(there, overwrite=overwrite, if_match=if_match)
         if there is None:
             refuse_more(len(before.files))
-        with await Spool.of(chunks, max_bytes=self._max_bytes) as spool:
+        keeping = Spool.of(chunks, max_bytes=self._max_bytes, folder=self._uploads)
+        with await keeping as spool:
             text = await self._extract(spool.file)
             file = File(
                 name=name,

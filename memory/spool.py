@@ -5,6 +5,8 @@ import hashlib
 import os
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, TypeVar
 
@@ -26,9 +28,14 @@ class Spool:
         self.digest = ""
 
     @classmethod
-    async def of(cls, chunks: AsyncIterable[bytes], *, max_bytes: int) -> Self:
-        """Everything that comes; TooLarge as soon as it is more than ``max_bytes``."""
-        spool = cls(await _on_disk(tempfile.TemporaryFile))
+    async def of(
+        cls, chunks: AsyncIterable[bytes], *, max_bytes: int, folder: Path | None = None
+    ) -> Self:
+        """Everything that comes; TooLarge as soon as it is more than ``max_bytes``.
+
+        It is kept in ``folder`` if that can be written, else where the system has such files.
+        """
+        spool = cls(await _on_disk(lambda: _nameless(folder)))
         try:
             await spool._fill(chunks, max_bytes)
         except BaseException:
@@ -72,6 +79,15 @@ class Spool:
         traceback: TracebackType | None,
     ) -> None:
         self.file.close()
+
+
+def _nameless(folder: Path | None) -> IO[bytes]:
+    if folder is not None:
+        # A container's own folder for such files is often its memory.
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return tempfile.TemporaryFile(dir=folder)
+    return tempfile.TemporaryFile()
 
 
 async def _on_disk(work: Callable[[], T]) -> T:
