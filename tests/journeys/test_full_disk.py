@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.services.pdf import pdf_saying
 from tests.services.tomato_server import TomatoServer
 
 
@@ -82,5 +83,37 @@ async def test_a_full_disk_refuses_and_the_room_goes_on_after(
         await server.start()
         async with httpx.AsyncClient(base_url=server.address, timeout=30) as client:
             assert await talk(client, room) == after
+    finally:
+        await server.kill()
+
+
+async def test_a_full_disk_refuses_a_file_and_keeps_those_that_are_there(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    server = TomatoServer(tmp_path, {"TOMATO_DATA": str(small_disk / "data")})
+    await server.start()
+    try:
+        async with httpx.AsyncClient(base_url=server.address, timeout=30) as client:
+            body = {"content": "좁은 곳의 파일", "summary": "좁은 곳", "category": "일"}
+            entry = f"/api/archive/{(await client.post('/api/archive', json=body)).json()['id']}"
+            refused = 0
+            for number in range(8):
+                data = bytes([number]) * 400_000
+                answer = await client.put(f"{entry}/files/{number}", content=data)
+                assert answer.status_code in (201, 503), answer.text
+                refused += answer.status_code == 503
+            assert 0 < refused < 8
+            listed = (await client.get(entry)).json()["files"]
+            assert len(listed) == 8 - refused
+            for file in listed:
+                got = await client.get(f"{entry}/files/{file['name']}")
+                assert got.content == bytes([int(file["name"])]) * 400_000
+            for file in listed:
+                assert (await client.delete(f"{entry}/files/{file['name']}")).status_code == 204
+            assert (await client.put(f"{entry}/files/pdf", content=pdf_saying("zeppelin"))).json()[
+                "searchable"
+            ]
+        whole = {path.name for path in (small_disk / "data" / "blobs").rglob("*") if path.is_file()}
+        assert len(whole) == 1
     finally:
         await server.kill()
