@@ -185,8 +185,14 @@ async def _on_mongo(
 
 
 def _attachments(settings: Settings, archive: Archive, files: Files, blobs: Blobs) -> Attachments:
-    extract = Extractor().text
-    return Attachments(archive, files, blobs, extract=extract, max_bytes=settings.max_file)
+    return Attachments(
+        archive,
+        files,
+        blobs,
+        extract=Extractor().text,
+        max_bytes=settings.max_file,
+        uploads=settings.data / "uploads",
+    )
 
 
 def _checks(rooms: Rooms, redis: "Client | None", objects: Objects) -> Mapping[str, Check]:
