@@ -78,13 +78,14 @@ class Agent:
     async def recall(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
         """Begin a turn: a window that agrees with the history, the question, a fresh budget."""
         context, asked = _context(runtime), state["messages"][-1]
-        window = await self._window(state["messages"][:-1], context)
+        window = await self._window(state, context)
         number = context.turn or 1 + (turn_of(str(window[-1].id)) if window else 0)
         question = HumanMessage(id=message_key(number, 0), content=str(asked.text))
         now, limits = asyncio.get_running_loop().time(), self._limits
         return {
             "messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *window, question],
             "summary": context.summary if context.room_id else state.get("summary"),
+            "deletions": context.deletions,
             "progress": Progress(
                 number=number,
                 soft=now + limits.seconds * (1 - limits.answer_share),
@@ -92,12 +93,15 @@ class Agent:
             ),
         }
 
-    async def _window(self, kept: list[AnyMessage], context: ChatContext) -> list[AnyMessage]:
+    async def _window(self, state: ChatState, context: ChatContext) -> list[AnyMessage]:
         """The messages before the question that the summary does not cover."""
+        kept = state["messages"][:-1]
         if self._history is None or context.room_id is None:
             return kept
         covered = context.summary["covers_up_to"] if context.summary else ""
-        if kept and kept[-1].id == context.after:
+        # A store that lost its last moments may bring back what was deleted.
+        current = state.get("deletions", 0) == context.deletions
+        if current and kept and kept[-1].id == context.after:
             return [message for message in kept if str(message.id) > covered]
         if context.after is None:
             return []

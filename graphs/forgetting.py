@@ -33,7 +33,7 @@ class Forgetting:
         self._runs = runs
         self._checkpointer = checkpointer
         self._upkeep = upkeep
-        self._wipe = wipe
+        self.wipe = wipe
 
     async def messages(self, room: Room, keys: Sequence[str]) -> Deleted:
         """Delete messages; the summary is made anew from what remains.
@@ -43,6 +43,8 @@ class Forgetting:
         # The checkpoint first: it is only a copy, made again from the history when it is missing.
         await self._checkpointer.adelete_thread(room.id)
         deleted = await self._history.delete(room.owner, room.id, keys)
+        # And once more: a turn may have ended between the two.
+        await self._checkpointer.adelete_thread(room.id)
         await self._runs.forget(room.id)
         left = await self._rooms.get(room.owner, room.id)
         if deleted.title_cleared:
@@ -51,12 +53,14 @@ class Forgetting:
             rebuilt = await self._upkeep.fold(left, up_to=room.summary.covers_up_to)
             if rebuilt.summary is not None:
                 deleted = replace(deleted, summary="rebuilt")
-        await self._wipe()
+        await self.wipe()
         return deleted
 
     async def room(self, room: Room) -> None:
         """Delete a room and all that is kept of it; Conflict ``room_busy`` while a turn runs."""
+        # While a copy can't be deleted, the room stays: asked again, it is then deleted whole.
+        await self._checkpointer.adelete_thread(room.id)
         await self._rooms.delete(room.owner, room.id)
         await self._checkpointer.adelete_thread(room.id)
         await self._runs.forget(room.id)
-        await self._wipe()
+        await self.wipe()

@@ -36,12 +36,13 @@ class ChatOutput(TypedDict):
 class ChatState(TypedDict, total=False):
     """A bounded window of recent messages and the summary of what came before it.
 
-    The ids of messages are their keys in the history. ``system`` and ``progress`` live for one
-    turn and are never stored.
+    The ids of messages are their keys in the history; ``deletions`` is the room's count of them
+    when the window was made. ``system`` and ``progress`` live for one turn and are never stored.
     """
 
     messages: Annotated[list[AnyMessage], add_messages]
     summary: SummaryState | None
+    deletions: int
     system: Annotated[str, UntrackedValue]
     progress: Annotated[Progress, UntrackedValue]
 
@@ -51,13 +52,15 @@ class ChatContext:
     """Who asks, where, and with what tools (None for all).
 
     With a ``room_id`` the history leads: ``turn`` is the question's turn, ``after`` the key of the
-    message before it, and the state is made anew from the history when it does not fit.
+    message before it, ``deletions`` how often messages were deleted from the room, and the state is
+    made anew from the history when it does not fit.
     """
 
     user: str = "local"
     room_id: str | None = None
     turn: int | None = None
     after: str | None = None
+    deletions: int = 0
     summary: SummaryState | None = None
     tools: tuple[str, ...] | None = None
 

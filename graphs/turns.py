@@ -182,6 +182,7 @@ class Turns:
                 room_id=room.id,
                 turn=turn.number,
                 after=turn.after,
+                deletions=room.deletions,
                 summary=summary_state(room.summary),
                 tools=None if tools is None else tuple(tools),
             ),

@@ -8,7 +8,11 @@ from redis.asyncio import Redis
 from memory.errors import Invalid
 from memory.redis.faults import mapped_errors
 
-WAIT_SECONDS = 3.0
+WAIT_SECONDS = 1.0
+"""How long one answer may take; a turn asks several times and must not wait long for a copy.
+
+A command that waits on the server has to wait for less.
+"""
 
 Client = Redis
 """What the stores on Redis are handed."""
