@@ -36,7 +36,7 @@ _GUARDS = {
     "",
     summary="Put a file",
     status_code=201,
-    responses=documented(404, 409, 412, 413),
+    responses=documented(404, 409, 412, 413, 415),
     openapi_extra=ANY_BYTES,
 )
 async def put_file(
@@ -50,6 +50,7 @@ async def put_file(
     if_match: FileMatch = None,
 ) -> FileOut:
     """409 `file_exists` for a name that is taken, unless `If-Match` or `overwrite` says so."""
+    _refuse_encoded(request)
     _refuse_declared(request, resources.settings.max_file)
     entry = await resources.attachments.put(
         user,
@@ -153,6 +154,12 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
             yield chunk
     except ClientDisconnect as error:
         raise APIError(400, "malformed", "The upload broke off.") from error
+
+
+def _refuse_encoded(request: Request) -> None:
+    """What is kept is what is read back: bytes as they are."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise APIError(415, "unsupported_content_encoding", "Send the file as it is, not encoded.")
 
 
 def _refuse_declared(request: Request, limit: int) -> None:

@@ -19,6 +19,6 @@ def mapped_errors() -> Iterator[None]:
     except S3Error as error:
         if error.code in _ABSENT:
             raise NotFound.of("object") from error
-        raise Unavailable("The object storage refuses this now.") from error
+        raise Unavailable(f"The object storage refuses this now ({error.code}).") from error
     except (MinioException, HTTPError, OSError) as error:
         raise Unavailable("The object storage does not answer now.") from error

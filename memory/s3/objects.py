@@ -72,7 +72,11 @@ class S3Objects:
                 http.clear()
 
     async def _prepare(self) -> None:
-        if not await self._call(partial(self._client.bucket_exists, self._bucket)):
+        try:
+            there = await self._call(partial(self._client.bucket_exists, self._bucket))
+        except ValueError as error:
+            raise Invalid.field("S3_BUCKET", "it is no name of a bucket") from error
+        if not there:
             await self._call(self._make_bucket)
 
     def _make_bucket(self) -> None:

@@ -10,6 +10,7 @@ from memory.objects import Objects, as_chunks
 from memory.s3.objects import S3Objects
 from tests.contracts.test_objects import in_folder, on_s3
 from tests.services.process import free_ports
+from tests.services.s3 import Bucket
 
 ME, OTHER = "user_me", "user_me2"
 
@@ -62,6 +63,31 @@ async def test_an_owner_is_a_plain_word(blobs: Blobs, owner: str) -> None:
         await blobs.put(owner, "key", as_chunks(b"x"))
     with pytest.raises(Invalid):
         await blobs.delete_all(owner)
+
+
+async def test_an_s3_that_does_not_know_the_keys_says_so(s3: Bucket) -> None:
+    with pytest.raises(Unavailable, match=r"refuses this now \(\w+\)"):
+        async with S3Objects.open(
+            s3.endpoint, access_key="no", secret_key="body", bucket=s3.bucket, secure=False
+        ):
+            pass
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:1", "host/path"])
+async def test_an_endpoint_is_a_host_and_a_port(endpoint: str) -> None:
+    with pytest.raises(Invalid, match="S3_ENDPOINT"):
+        async with S3Objects.open(
+            endpoint, access_key="a", secret_key="b", bucket="tomato", secure=False
+        ):
+            pass
+
+
+async def test_a_bucket_has_the_name_of_one() -> None:
+    with pytest.raises(Invalid, match="S3_BUCKET"):
+        async with S3Objects.open(
+            "127.0.0.1:1", access_key="a", secret_key="b", bucket="No Bucket", secure=False
+        ):
+            pass
 
 
 async def test_an_s3_that_is_away_is_unavailable() -> None:

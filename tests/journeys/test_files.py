@@ -146,6 +146,8 @@ async def test_a_file_is_as_large_as_the_setting_says(
     declared = await client.put(f"{files}/c", content=b"x" * (LIMIT + 1))
     assert code(declared) == (413, "too_large")
     assert declared.json()["error"]["details"] == {"max_bytes": LIMIT}
+    packed = await client.put(f"{files}/d", content=b"x", headers={"Content-Encoding": "gzip"})
+    assert code(packed) == (415, "unsupported_content_encoding")
     assert (await client.put(f"{files}/empty", content=b"")).status_code == 201
     assert (await client.get(f"{files}/empty")).content == b""
     assert [one["size"] for one in await listed(client, files)] == [0, LIMIT]
@@ -236,6 +238,15 @@ async def test_of_many_names_at_once_all_are_kept(client: httpx.AsyncClient, fil
     assert len(await listed(client, files)) == 8
     for number in range(8):
         assert await found(client, f"word{number}") == [("배포 요일", [f"word{number}"])]
+
+
+async def test_the_description_tells_of_bytes(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    described = paths["/api/archive/{entry_id}/files/{filename}"]
+    assert set(described) == {"put", "get", "delete"}
+    bytes_of_any_kind = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+    assert described["put"]["requestBody"]["content"] == bytes_of_any_kind
+    assert described["get"]["responses"]["200"]["content"] == bytes_of_any_kind
 
 
 async def test_an_entry_that_is_not_there_takes_no_file(client: httpx.AsyncClient) -> None:
