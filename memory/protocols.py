@@ -35,6 +35,10 @@ class Rooms(Protocol):
 
     async def page(self, owner: str, *, limit: int, cursor: str | None = None) -> Page[Room]: ...
 
+    async def ids(self, owner: str) -> Sequence[str]:
+        """Every room of an owner, listed or not."""
+        ...
+
     async def rename(self, owner: str, room_id: str, title: str) -> Room:
         """Set the person's own title."""
         ...

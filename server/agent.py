@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
+from graphs.account_deletion import AccountDeletion
 from graphs.archivist import build_archivist_graph
 from graphs.chat import build_chat_graph
 from graphs.forgetting import Forgetting
@@ -16,11 +17,14 @@ from graphs.system_prompt import SystemPrompt
 from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
+from memory.passwords import Passwords
 from memory.runs import LocalRuns
 from server.accounting import Accounting
 from server.metrics import Metrics
 from server.models import ModelSpec, build_chat_model, close_chat_model
 from server.observed_runs import Watch, observed
+from server.people import People
+from server.rate_limits import RateLimits
 from server.resources import Graphs, Resources
 from server.settings import Settings
 from server.stores import Stores
@@ -30,13 +34,23 @@ from tools.drafting import Drafter
 if TYPE_CHECKING:
     from server.tracing import Tracing
 
-__all__ = ["build_agent", "close_chat_model"]
+__all__ = ["build_agent", "close_chat_model", "open_passwords"]
+
+
+async def open_passwords(settings: Settings) -> Passwords:
+    """Passwords hashed as the settings say."""
+    return await Passwords.open(
+        time_cost=settings.password_time_cost,
+        memory_kib=settings.password_memory_kib,
+        parallelism=settings.password_parallelism,
+    )
 
 
 def build_agent(
     settings: Settings,
     stores: Stores,
     checkpointer: BaseCheckpointSaver[Any],
+    passwords: Passwords,
     model: BaseChatModel | None = None,
     tracing: "Tracing | None" = None,
 ) -> Resources:
@@ -88,6 +102,14 @@ def build_agent(
             after_tokens=settings.folding_tokens, after_turns=settings.summary_after_turns
         ),
     )
+    forgetting = Forgetting(
+        rooms=stores.rooms,
+        history=stores.history,
+        runs=runs,
+        checkpointer=checkpointer,
+        upkeep=upkeep,
+        wipe=stores.forget,
+    )
     return Resources(
         settings=settings,
         rooms=stores.rooms,
@@ -95,6 +117,10 @@ def build_agent(
         run_records=stores.run_records,
         archive=stores.archive,
         attachments=stores.attachments,
+        users=stores.users,
+        sessions=stores.sessions,
+        people=People(stores.users, passwords),
+        rate_limits=RateLimits(settings, stores.redis),
         usage=stores.usage,
         accounting=accounting,
         metrics=metrics,
@@ -122,14 +148,18 @@ def build_agent(
             tools=names,
             window_tokens=limits.window_tokens,
         ),
-        forgetting=Forgetting(
+        forgetting=forgetting,
+        account_deletion=AccountDeletion(
+            users=stores.users,
+            sessions=stores.sessions,
             rooms=stores.rooms,
-            history=stores.history,
             runs=runs,
-            checkpointer=checkpointer,
-            upkeep=upkeep,
-            wipe=stores.forget,
+            archive=stores.archive,
+            blobs=stores.blobs,
+            usage=stores.usage,
+            forgetting=forgetting,
         ),
+        blobs=stores.blobs,
     )
 
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from server import archive, catalog, chat, files, health, pages, rooms, runs, usage
+from server import accounts, archive, catalog, chat, files, health, pages, rooms, runs, usage
 from server.errors import add_error_handlers
 from server.late_routes import add_late_routes
 from server.measuring import RequestMeasures
@@ -30,6 +30,7 @@ ROUTERS = (
     catalog.router,
     archive.router,
     files.router,
+    accounts.router,
     usage.router,
     pages.router,
 )

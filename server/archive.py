@@ -50,11 +50,12 @@ class ContentRoute(JSONRoute):
 router = APIRouter(prefix="/api/archive", tags=["archive"], route_class=ContentRoute)
 
 
-@router.post("/drafts", summary="Draft an entry", responses=documented(413, 415))
+@router.post("/drafts", summary="Draft an entry", responses=documented(413, 415, 429))
 async def draft_entry(
     new: DraftIn, user: CurrentUser, resources: AppResources
 ) -> DraftOut | NoDraftOut:
     """A label, a category and what is there already; nothing is stored."""
+    await resources.rate_limits.spend_by_user("draft", user)
     return draft_out(await resources.drafter.draft(user, new.content, new.category))
 
 

@@ -6,13 +6,15 @@ from starlette.responses import Response
 from server.answers import whole_answer
 from server.bodies import JSONRoute
 from server.errors import documented, request_id_of
-from server.identity import CurrentUser
+from server.identity import CurrentUser, session_end
 from server.resources import AppResources
 from server.schemas.chat import AnswerOut, ChatIn, IdempotencyKey
 from server.schemas.fields import RoomId
 from server.sse import EventStream
 
-router = APIRouter(tags=["chat"], route_class=JSONRoute, responses=documented(404, 409, 413, 415))
+router = APIRouter(
+    tags=["chat"], route_class=JSONRoute, responses=documented(404, 409, 413, 415, 429)
+)
 
 
 @router.post(
@@ -30,6 +32,7 @@ async def chat(
     idempotency_key: IdempotencyKey = None,
 ) -> AnswerOut | Response:
     """Ask the agent. The run goes on if the client goes away; a room has one at a time."""
+    await resources.rate_limits.spend_by_user("chat", user)
     await resources.accounting.admit(user)
     run = await resources.turns.start(
         user,
@@ -40,4 +43,8 @@ async def chat(
         request_id=request_id_of(request),
     )
     events = resources.runs.follow(user, run.id)
-    return EventStream(events) if asked.stream else await whole_answer(run.id, events)
+    return (
+        EventStream(events, until=session_end(request, resources))
+        if asked.stream
+        else await whole_answer(run.id, events)
+    )

@@ -54,6 +54,7 @@ _MEANINGS = {
     412: "Changed since you read it",
     413: "Too large",
     415: "The body is not application/json",
+    429: "Too many requests, or the day's tokens are spent; Retry-After says when to try again",
     422: "A field is invalid; details name it",
     503: "A dependency is down; Retry-After says when to try again",
 }

@@ -167,6 +167,7 @@ class Asked:
 async def ask_agent(asked: Asked, given: AgentIn) -> Pieces:
     """Start a turn; the pieces are its answer's text."""
     user, resources, room_id = asked.user, asked.resources, given.room_id
+    await resources.rate_limits.spend_by_user("chat", user)
     await resources.accounting.admit(user)
     new = room_id is None
     if room_id is None:
@@ -256,9 +257,8 @@ def _modifier(
     """What LangServe calls before each answer: all that can be refused is refused here."""
 
     async def modify(config: dict[str, Any], request: Request) -> dict[str, Any]:
-        asked = Asked(
-            await current_user(request), request_id_of(request), resources, copy_context()
-        )
+        user = await current_user(request, resources)
+        asked = Asked(user, request_id_of(request), resources, copy_context())
         body, endpoint = await request.json(), request.url.path.rpartition("/")[2]
         if endpoint == "batch":
             await _check_batch(asked, model, body["inputs"])

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from memory.accounts import Sessions, Users
 from memory.attachments import Attachments
+from memory.blobs import Blobs
 from memory.protocols import Archive, History, Rooms, RunRecords
 from memory.runs import Runs
 from memory.usage import UsageRecords
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+    from graphs.account_deletion import AccountDeletion
     from graphs.archivist import ArchivistGraph
     from graphs.chat import ChatGraph
     from graphs.forgetting import Forgetting
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from graphs.upkeep import Upkeep
     from server.accounting import Accounting
     from server.metrics import Metrics
+    from server.people import People
+    from server.rate_limits import RateLimits
     from server.tracing import Tracing
     from tools.drafting import Drafter
 
@@ -62,6 +67,10 @@ class Resources:
     run_records: RunRecords
     archive: Archive
     attachments: Attachments
+    users: Users
+    sessions: Sessions
+    people: "People"
+    rate_limits: "RateLimits"
     usage: UsageRecords
     accounting: "Accounting"
     metrics: "Metrics"
@@ -77,6 +86,8 @@ class Resources:
     upkeep: "Upkeep"
     preview: "Preview"
     forgetting: "Forgetting"
+    account_deletion: "AccountDeletion"
+    blobs: Blobs
 
 
 @asynccontextmanager
@@ -102,13 +113,17 @@ async def open_agent(
     """Build the model, the tools and the graphs over open stores, and end the runs at last."""
     agent = await asyncio.to_thread(import_module, "server.agent")
     checkpointer = await stores.make_checkpointer()
-    resources: Resources = agent.build_agent(settings, stores, checkpointer, model, tracing)
+    passwords = await agent.open_passwords(settings)
+    resources: Resources = agent.build_agent(
+        settings, stores, checkpointer, passwords, model, tracing
+    )
     try:
         yield resources
     finally:
         await resources.runs.close(grace_seconds=GRACE_SECONDS)
         await resources.upkeep.close()
         await agent.close_chat_model(resources.model)
+        await passwords.close()
 
 
 async def app_resources(request: Request) -> Resources:

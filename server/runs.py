@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
 from server.errors import documented
-from server.identity import CurrentUser, OwnedRun
+from server.identity import CurrentUser, OwnedRun, session_end
 from server.resources import AppResources
 from server.schemas.chat import RunOut
 from server.sse import EventStream
@@ -31,6 +31,7 @@ After = Annotated[
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def follow(
+    request: Request,
     run: OwnedRun,
     user: CurrentUser,
     resources: AppResources,
@@ -39,7 +40,8 @@ async def follow(
 ) -> Response:
     """The rest of the events, live or kept; never runs anything again."""
     seen = after if last_event_id is None else last_event_id
-    return EventStream(resources.runs.follow(user, run.id, after=seen))
+    events = resources.runs.follow(user, run.id, after=seen)
+    return EventStream(events, until=session_end(request, resources))
 
 
 @router.post("/cancel", summary="Cancel a run", status_code=202)

@@ -46,6 +46,7 @@ class Server(uvicorn.Server):
                 log_config=None,  # they go where ours go
                 log_level="warning",
                 access_log=False,
+                forwarded_allow_ips=app.state.settings.trusted_proxies,
                 server_header=False,
                 timeout_graceful_shutdown=int(GRACE_SECONDS) + 5,
             )

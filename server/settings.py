@@ -21,6 +21,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from server.safety import unsafe_in_prod
+
 PREFIX = "TOMATO_"
 DOTENV = Path(".env")
 SECRETS = Path("/run/secrets")
@@ -30,9 +32,6 @@ DEFAULT_OPENAI_MODEL = "openai:gpt-5-mini"
 # for MongoDB must not find out months later that a file was used. Delete a line when it is built.
 NOT_BUILT = {
     "TOMATO_EMBEDDINGS": "search by embeddings",
-    "TOMATO_SESSION_IDLE_SECONDS": "sessions",
-    "TOMATO_SESSION_MAX_SECONDS": "sessions",
-    "TOMATO_RATE_LIMITS": "rate limits",
     "TOMATO_BACKUP_AT": "backups",
     "TOMATO_BACKUP_KEY": "backups",
 }
@@ -66,6 +65,13 @@ def _by_commas(value: object) -> object:
     return value
 
 
+def _rate(value: str) -> str:
+    if not re.fullmatch(r"[1-9]\d{0,8} per ([1-9]\d{0,3} )?(second|minute|hour|day)s?", value):
+        raise ValueError("it must be like '10 per 5 minutes'")
+    return value
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_by_commas)
 ]
@@ -107,6 +113,19 @@ class Settings(BaseModel):
     summary_after_tokens: int | None = Field(None, ge=75)
     summary_after_turns: int = Field(40, ge=2, le=10_000)
 
+    registration: bool = True
+    session_idle_seconds: float = Field(604_800, ge=1, le=31_536_000)
+    session_max_seconds: float = Field(2_592_000, ge=1, le=31_536_000)
+    password_time_cost: int = Field(2, ge=1, le=20)
+    password_memory_kib: int = Field(19_456, ge=8, le=4_194_304)
+    password_parallelism: int = Field(1, ge=1, le=16)
+    rate_limits: bool = True
+    rate_login_name: Rate = "10 per 5 minutes"
+    rate_login_address: Rate = "100 per 5 minutes"
+    rate_register: Rate = "20 per hour"
+    rate_chat: Rate = "60 per minute"
+    rate_draft: Rate = "120 per minute"
+    trusted_proxies: str = "127.0.0.1"
     daily_tokens: int | None = Field(None, ge=1)
     price_input: float = Field(0.0, ge=0)
     price_output: float = Field(0.0, ge=0)
@@ -134,6 +153,9 @@ class Settings(BaseModel):
             raise ValueError(
                 "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra 'tracing': uv sync --extra tracing"
             )
+        unsafe = unsafe_in_prod(self) if self.env == "prod" else None
+        if unsafe:
+            raise ValueError(unsafe)
         if self.env == "prod" and self.local_user:
             raise ValueError(
                 "TOMATO_LOCAL_USER must be off when TOMATO_ENV is prod: anyone who reaches the"

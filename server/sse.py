@@ -31,15 +31,21 @@ def encode(event: Event) -> bytes:
 class EventStream(Response):
     """Sends events as they come, and a comment every so often to keep the connection.
 
-    A client that goes away ends the following of the events, not what makes them.
+    A client that goes away, or ``until`` when it yields, ends the following of the events, not
+    what makes them.
     """
 
     def __init__(
-        self, events: AsyncIterator[Event], *, keep_alive_seconds: float = KEEP_ALIVE_SECONDS
+        self,
+        events: AsyncIterator[Event],
+        *,
+        until: AsyncIterator[None] | None = None,
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
     ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
         self._events = events
+        self._until = until
         self._keep_alive_seconds = keep_alive_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,6 +57,10 @@ class EventStream(Response):
             asyncio.create_task(_gone(receive)),
             asyncio.create_task(self._send_comments(send)),
         ]
+        over = None
+        if self._until is not None:
+            over = asyncio.ensure_future(anext(self._until, None))
+            beside.append(over)
         try:
             await asyncio.wait([sending, *beside], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -59,7 +69,9 @@ class EventStream(Response):
             if not sending.done():
                 sending.cancel()
             await asyncio.gather(sending, *beside, return_exceptions=True)
-        if not sending.cancelled():
+        if over is not None and over.done() and not over.cancelled():
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif not sending.cancelled():
             sending.result()
 
     async def _send_events(self, send: Send) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from memory.accounts import Sessions, Users
 from memory.attachments import Attachments
 from memory.blobs import Blobs
 from memory.contents import Contents
@@ -18,6 +19,7 @@ from memory.files import Files
 from memory.findings import Finding
 from memory.objects import Objects
 from memory.protocols import Archive, History, Rooms, RunRecords
+from memory.sessions import Lifetime
 from memory.sqlite import inspection as sqlite_inspection
 from memory.sqlite import loose as sqlite_loose
 from memory.sqlite.archive import SQLiteArchive
@@ -26,7 +28,9 @@ from memory.sqlite.files import SQLiteFiles
 from memory.sqlite.history import SQLiteHistory
 from memory.sqlite.rooms import SQLiteRooms
 from memory.sqlite.run_records import SQLiteRunRecords
+from memory.sqlite.sessions import SQLiteSessions
 from memory.sqlite.usage import SQLiteUsageRecords
+from memory.sqlite.users import SQLiteUsers
 from memory.usage import UsageRecords
 from server.objects import open_objects
 from server.settings import Settings
@@ -60,9 +64,12 @@ class Stores:
     archive: Archive
     files: Files
     attachments: Attachments
+    users: Users
+    sessions: Sessions
     usage: UsageRecords
     objects: Objects
     blobs: Blobs
+    redis: "Client | None"
     forget: Callable[[], Awaitable[None]]
     shared: bool
     checks: Mapping[str, Check]
@@ -123,9 +130,12 @@ async def _on_sqlite(
         archive=archive,
         files=files,
         attachments=attachments,
+        users=SQLiteUsers(database),
+        sessions=_sessions(settings, redis) or SQLiteSessions(database, lifetime(settings)),
         usage=SQLiteUsageRecords(database),
         objects=objects,
         blobs=blobs,
+        redis=redis,
         forget=forget,
         shared=False,
         checks=_checks(rooms, redis, objects),
@@ -145,7 +155,9 @@ async def _on_mongo(
     from memory.mongo.history import MongoHistory
     from memory.mongo.rooms import MongoRooms
     from memory.mongo.run_records import MongoRunRecords
+    from memory.mongo.sessions import MongoSessions
     from memory.mongo.usage import MongoUsageRecords
+    from memory.mongo.users import MongoUsers
 
     assert settings.mongodb_url is not None  # noqa: S101 - the caller has looked
     url = settings.mongodb_url.get_secret_value()
@@ -173,9 +185,12 @@ async def _on_mongo(
         archive=archive,
         files=files,
         attachments=attachments,
+        users=MongoUsers(database),
+        sessions=_sessions(settings, redis) or MongoSessions(database, lifetime(settings)),
         usage=MongoUsageRecords(database),
         objects=objects,
         blobs=blobs,
+        redis=redis,
         forget=forget,
         shared=True,
         checks=_checks(rooms, redis, objects),
@@ -193,6 +208,23 @@ def _attachments(settings: Settings, archive: Archive, files: Files, blobs: Blob
         max_bytes=settings.max_file,
         uploads=settings.data / "uploads",
     )
+
+
+def lifetime(settings: Settings) -> Lifetime:
+    """How long the settings let a session last."""
+    return Lifetime(
+        idle=timedelta(seconds=settings.session_idle_seconds),
+        longest=timedelta(seconds=settings.session_max_seconds),
+    )
+
+
+def _sessions(settings: Settings, redis: "Client | None") -> Sessions | None:
+    """In Redis where there is one, for it lets each go by itself."""
+    if redis is None:
+        return None
+    from memory.redis.sessions import RedisSessions
+
+    return RedisSessions(redis, lifetime(settings))
 
 
 def _checks(rooms: Rooms, redis: "Client | None", objects: Objects) -> Mapping[str, Check]:

@@ -1,5 +1,7 @@
 """Rooms in MongoDB."""
 
+from collections.abc import Sequence
+
 from pymongo import DESCENDING, ReturnDocument
 
 from memory.cursors import decode_cursor, encode_cursor
@@ -61,6 +63,11 @@ class MongoRooms:
             return Page(rooms)
         last = rooms[limit - 1]
         return Page(rooms[:limit], encode_cursor(to_micros(last.updated_at), last.id))
+
+    async def ids(self, owner: str) -> Sequence[str]:
+        with mapped_errors():
+            found = self._database["rooms"].find({"owner": owner}, {"_id": 1})
+            return [document["_id"] async for document in found]
 
     async def rename(self, owner: str, room_id: str, title: str) -> Room:
         with mapped_errors():

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -67,7 +67,7 @@ class RedisSessions:
     async def close_all(self, uid: str) -> int:
         owned = OWNED + uid
         with mapped_errors():
-            found: list[bytes] = await self._client.zrange(owned, 0, -1)
+            found = cast("list[bytes]", await self._client.zrange(owned, 0, -1))
             ids = [one.decode() for one in found]
             closed = await self._client.delete(*(PREFIX + one for one in ids)) if ids else 0
             if ids:

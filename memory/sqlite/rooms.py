@@ -1,6 +1,7 @@
 """Rooms in SQLite."""
 
 import sqlite3
+from collections.abc import Sequence
 
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import Conflict, NotFound
@@ -52,6 +53,13 @@ class SQLiteRooms:
             return Page(rooms)
         last = rooms[limit - 1]
         return Page(rooms[:limit], encode_cursor(to_micros(last.updated_at), last.id))
+
+    async def ids(self, owner: str) -> Sequence[str]:
+        def work(connection: sqlite3.Connection) -> list[str]:
+            rows = connection.execute("SELECT id FROM rooms WHERE owner = ?", (owner,))
+            return [row["id"] for row in rows]
+
+        return await self._database.read(work)
 
     async def rename(self, owner: str, room_id: str, title: str) -> Room:
         def work(connection: sqlite3.Connection) -> Room:

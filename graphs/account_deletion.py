@@ -1,0 +1,67 @@
+"""The end of an account: all that is a user's goes, their record last."""
+
+import asyncio
+from dataclasses import dataclass
+
+from graphs.forgetting import Forgetting
+from memory.accounts import Sessions, Users
+from memory.blobs import Blobs
+from memory.errors import Conflict
+from memory.protocols import Archive, Rooms
+from memory.runs import Runs
+from memory.usage import UsageRecords
+
+PAGE = 100
+STOP_TRIES = 100
+STOP_PAUSE = 0.1
+"""Seconds between two looks whether a turn has stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountDeletion:
+    """Deletes accounts; what was cut short is finished by asking again."""
+
+    users: Users
+    sessions: Sessions
+    rooms: Rooms
+    runs: Runs
+    archive: Archive
+    blobs: Blobs
+    usage: UsageRecords
+    forgetting: Forgetting
+
+    async def delete(self, uid: str) -> None:
+        """Delete a user and all that is theirs, running turns included.
+
+        Conflict ``room_busy`` if a turn can't be stopped in time; the user is signed out for good
+        by then.
+        """
+        await self.users.set_disabled(uid, True)
+        await self.sessions.close_all(uid)
+        for room_id in await self.rooms.ids(uid):
+            await self._room(uid, room_id)
+        while entries := (await self.archive.page(uid, limit=PAGE)).items:
+            for entry in entries:
+                await self.archive.delete(uid, entry.id)
+        await self.forgetting.wipe()
+        # After the wipe, which takes the blobs of deleted entries, nothing should be left here.
+        await self.blobs.delete_all(uid)
+        await self.usage.delete_all(uid)
+        # Sessions that were being opened meanwhile.
+        await self.sessions.close_all(uid)
+        await self.users.delete(uid)
+        await self.forgetting.wipe()
+
+    async def _room(self, uid: str, room_id: str) -> None:
+        """Delete a room, its running turn stopped first."""
+        for tries_left in reversed(range(STOP_TRIES)):
+            room = await self.rooms.get(uid, room_id)
+            if room.running is not None:
+                await self.runs.cancel(uid, room.running)
+            try:
+                return await self.forgetting.room(room)
+            except Conflict:
+                if not tries_left:
+                    raise
+                await asyncio.sleep(STOP_PAUSE)
+        return None
