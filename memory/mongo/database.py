@@ -19,7 +19,7 @@ Session = AsyncClientSession | None
 Work = Callable[[Session], Awaitable[T]]
 
 SCHEMA_VERSION = 1
-WAIT_MS = 4_000
+WAIT_MS = 3_500
 """How long one unit of work may take, its search for a server included."""
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
