@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from memory.archive_rules import fingerprint, new_entry
+from memory.contents import Placed
 from memory.preparing import prepare
 from memory.records import Entry
 from memory.sqlite.archive import SQLiteArchive
@@ -49,8 +50,8 @@ async def fill(database: Database, owner: str, contents: Sequence[str]) -> list[
     made = [(entry, await prepare(entry)) for entry in entries]
 
     def work(connection: sqlite3.Connection) -> None:
-        for one in made:
-            insert_entry(connection, *one)
+        for entry, prepared in made:
+            insert_entry(connection, entry, prepared, Placed(entry.content))
 
     await database.write(work)
     return [entry.id for entry in entries]
