@@ -7,6 +7,7 @@ import orjson
 from memory.records import Entry
 from memory.text import sentences
 
+FILES_NAMED = 5
 ANSWER_CHARACTERS = 4_000
 LIST_CHARACTERS = 2_600
 CATEGORY_CHARACTERS = 1_200
@@ -21,8 +22,9 @@ def answer(data: Mapping[str, object]) -> str:
 
 
 def card(entry: Entry) -> dict[str, object]:
-    """An entry as a tool names it, with its files by name if it has any."""
-    named = {"files": [file.name for file in entry.files]} if entry.files else {}
+    """An entry as a tool names it, with its first files by name if it has any."""
+    names = [file.name for file in entry.files[:FILES_NAMED]]
+    named = {"files": names} if names else {}
     return {"id": entry.id, "label": entry.label, "category": entry.category, **named}
 
 

@@ -1,13 +1,14 @@
 """Tools' answers: valid JSON within their bound, whatever the archive holds."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.records import Entry
+from memory.records import Entry, File
 from tools.answers import ANSWER_CHARACTERS, answer, card, fitting, snippet, whole_entry
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -28,6 +29,25 @@ def entry(content: str, label: str = "a label") -> Entry:
         created_at=moment,
         updated_at=moment,
     )
+
+
+def test_the_first_files_of_an_entry_are_named() -> None:
+    moment = datetime(2026, 11, 23, tzinfo=UTC)
+    files = tuple(
+        File(
+            name='"' * 250 + f"{number}",
+            size=1,
+            content_type="text/plain",
+            digest="0" * 64,
+            created_at=moment,
+            blob="b",
+        )
+        for number in range(100)
+    )
+    told = json.loads(whole_entry(replace(entry("content" * 5_000), files=files)))["entry"]
+    assert told["files"] == [file.name for file in files[:5]]
+    assert told["truncated"]
+    assert "files" not in card(entry("content"))
 
 
 @given(texts | awkward)
