@@ -1,5 +1,6 @@
 """Deletion that is true: no byte that the product keeps still holds what a person deleted."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +14,13 @@ from pymongo import MongoClient
 from redis import Redis
 
 from server.settings import Settings
-from tests.services.openai_server import OpenAIServer, Reply
+from tests.services.openai_server import Call, OpenAIServer, Reply
 
 QUESTION = "zqkquestion"
 ANSWER = "zqkanswer"
 SUMMARY = "zqksummary"
 ENTRY = "zqkentry"
+ARGUMENT = "zqkargument"
 
 Scan = Callable[[str], list[str]]
 
@@ -86,13 +88,17 @@ def _in_redis(url: str, wanted: bytes) -> list[str]:
 
 def answers(request: dict[str, Any]) -> Reply:
     """Tell in every answer, summary and title what the model was shown of the markers."""
-    last = str(request["messages"][-1]["content"])
+    said = request["messages"]
+    last = str(said[-1]["content"])
     told = " ".join(marker for marker in (QUESTION, ANSWER) if marker in last) or "nothing"
     asked = json.dumps(request)
     if "RollingSummary" in asked:
         return Reply(data={"summary": f"{SUMMARY} of {told}"})
     if "RoomTitle" in asked:
         return Reply(data={"title": f"{told} {SUMMARY}"[:40]})
+    if "찾아" in last and said[-1]["role"] == "user":
+        arguments = {"query": f"{ARGUMENT} {ENTRY}"}
+        return Reply(tool_calls=[Call(name="archive_search", arguments=arguments, id="call_1")])
     return Reply(text=f"{ANSWER} {told}")
 
 
@@ -129,6 +135,53 @@ async def test_a_deleted_message_is_gone_to_the_last_byte(
     openai_server.requests.clear()
     await said(client, room, "계속하자")
     assert QUESTION not in repr(openai_server.requests)
+    assert scan(QUESTION) == []
+
+
+async def test_a_deleted_tool_call_is_gone_with_its_result_to_the_last_byte(
+    client: httpx.AsyncClient, openai_server: OpenAIServer, scan: Scan
+) -> None:
+    openai_server.script = answers
+    entry = {"content": f"토마토와 {ENTRY} 이야기", "summary": "토마토", "category": "시험"}
+    saved = (await client.post("/api/archive", json=entry)).json()["id"]
+    room = (await client.post("/api/rooms")).json()["id"]
+    await said(client, room, "토마토 이야기를 찾아 줘")
+    await said(client, room, "고마워")
+    talk = (await client.get(f"/api/rooms/{room}/messages")).json()["items"]
+    call = next(message for message in talk if message.get("tool_calls"))
+    result = next(message for message in talk if message["role"] == "tool")
+    assert ARGUMENT in str(call["tool_calls"])
+    assert ENTRY in result["content"]
+    # The entry goes first: what the tool had read from it still stands in the room.
+    assert (await client.delete(f"/api/archive/{saved}")).status_code == 204
+    assert scan(ENTRY)
+    assert scan(ARGUMENT)
+    gone = await client.request(
+        "DELETE", f"/api/rooms/{room}/messages", json={"keys": [result["key"]]}
+    )
+    assert gone.json()["also_deleted"] == [call["key"]]
+    assert [scan(text) for text in (ENTRY, ARGUMENT)] == [[], []]
+    openai_server.requests.clear()
+    await said(client, room, "계속하자")
+    assert not any(text in repr(openai_server.requests) for text in (ENTRY, ARGUMENT, "call_1"))
+
+
+async def test_while_a_turn_runs_nothing_can_be_deleted(
+    client: httpx.AsyncClient, openai_server: OpenAIServer, scan: Scan
+) -> None:
+    openai_server.script = answers
+    room, keys = await talked(client, turns=1)
+    openai_server.reply(Reply(text="천천히 말하는 답", hold_at=2))
+    asked = asyncio.create_task(said(client, room, "오래 걸리는 질문"))
+    await openai_server.held()
+    for path, body in ((f"/api/rooms/{room}/messages", {"keys": keys}), (f"/api/rooms/{room}", {})):
+        refused = await client.request("DELETE", path, json=body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "room_busy")
+    assert scan(QUESTION)
+    openai_server.release()
+    await asked
+    gone = await client.request("DELETE", f"/api/rooms/{room}/messages", json={"keys": keys})
+    assert gone.status_code == 200, gone.text
     assert scan(QUESTION) == []
 
 

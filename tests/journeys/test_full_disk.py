@@ -1,5 +1,6 @@
 """A disk that is full in the middle of a talk: a clear refusal, and nothing half-written."""
 
+import asyncio
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.services.openai_server import OpenAIServer, Reply
 from tests.services.pdf import pdf_saying
+from tests.services.talk import Heard, assert_agrees
 from tests.services.tomato_server import TomatoServer
 
 
@@ -83,6 +86,56 @@ async def test_a_full_disk_refuses_and_the_room_goes_on_after(
         await server.start()
         async with httpx.AsyncClient(base_url=server.address, timeout=30) as client:
             assert await talk(client, room) == after
+    finally:
+        await server.kill()
+
+
+async def test_a_disk_that_fills_up_during_an_answer(
+    small_disk: Path, tmp_path: Path, openai_server: OpenAIServer
+) -> None:
+    data = small_disk / "data"
+    server = TomatoServer(
+        tmp_path,
+        {
+            "TOMATO_DATA": str(data),
+            "TOMATO_MODEL": "openai:test",
+            "OPENAI_API_KEY": "key",
+            "OPENAI_BASE_URL": openai_server.base_url,
+        },
+    )
+    await server.start()
+    await server.stop()  # leaves no log behind, and so no room in it
+    await server.start()
+    try:
+        async with httpx.AsyncClient(base_url=server.address, timeout=30) as client:
+            room = (await client.post("/api/rooms", json={"title": "좁은 곳"})).json()["id"]
+            assert (await chat(client, room, "안녕?")).status_code == 200
+            before = await assert_agrees(client, room)
+            # Larger than what is free in the file and its log, so that it can't be stored.
+            long = "긴 이야기 " * 15_000
+            assert len(long.encode()) > (data / "tomato.db-wal").stat().st_size
+            openai_server.reply(Reply(chunks=[long, "끝"], hold_at=2))
+            heard = Heard("오래 이야기해 줘")
+            asking = asyncio.create_task(heard.listen(client, room))
+            await openai_server.held()
+            filler = fill(small_disk)
+            openai_server.release()
+            await asking
+            assert [error["code"] for error in heard.all("error")] == ["store_unavailable"]
+            assert heard.all("message") == []
+            assert heard.all("done")[0]["status"] == "failed"
+            full = await assert_agrees(client, room)
+            assert full[:-1] == before
+            assert full[-1]["content"] == heard.question
+            filler.unlink()
+            assert (await chat(client, room, "이제 자리가 있어")).status_code == 200
+            after = await assert_agrees(client, room)
+            assert [one["key"] for one in after[:-2]] == [one["key"] for one in full]
+            assert [one["status"] for one in after[-3:]] == ["failed", "complete", "complete"]
+        await server.kill()
+        await server.start()
+        async with httpx.AsyncClient(base_url=server.address, timeout=30) as client:
+            assert await assert_agrees(client, room) == after
     finally:
         await server.kill()
 
