@@ -28,6 +28,19 @@ def card(entry: Entry) -> dict[str, object]:
     return {"id": entry.id, "label": entry.label, "category": entry.category, **named}
 
 
+def found_in_files(entry: Entry, content: str, matched: Sequence[str]) -> str:
+    """Which of the words that matched stand in the entry's files alone; empty if none does.
+
+    What is not in the entry itself can be nowhere else.
+    """
+    itself = f"{entry.label}\n{entry.category}\n{content}".casefold()
+    words = [word for word in matched if word.casefold() not in itself]
+    if not entry.files or not words:
+        return ""
+    names = ", ".join(file.name for file in entry.files[:FILES_NAMED])
+    return f"[{names}: {' '.join(words)}]"[:SNIPPET_CHARACTERS]
+
+
 def fitting(items: Sequence[Mapping[str, object]], characters: int) -> list[Mapping[str, object]]:
     """As many of the first items as fit into so many characters of JSON."""
     kept, spent = [], 0

@@ -14,6 +14,7 @@ from tools.answers import (
     answer,
     card,
     fitting,
+    found_in_files,
     snippet,
     whole_entry,
 )
@@ -108,7 +109,10 @@ class ArchiveTools:
         content = found.entry.content
         if not content:
             content = (await self._archive.get(caller.user, found.entry.id)).content
-        return {**card(found.entry), "snippet": snippet(content, found.matched)}
+        said = snippet(content, found.matched)
+        if in_files := found_in_files(found.entry, content, found.matched):
+            said = f"{said}\n{in_files}"
+        return {**card(found.entry), "snippet": said}
 
     async def _known_category(self, caller: Caller, category: str | None) -> str | None:
         """The person's category that is meant; ToolFailed, naming those there are, if none is."""

@@ -208,6 +208,15 @@ async def test_an_entry_is_found_by_what_its_files_say(
     assert await found(client, "zeppelin") != []
 
 
+async def test_the_agent_finds_an_entry_by_its_file(client: httpx.AsyncClient, files: str) -> None:
+    await client.put(f"{files}/report.pdf", content=pdf_saying("The zeppelin repairs cost 4000"))
+    room = (await client.post("/api/rooms", json={})).json()["id"]
+    for question in ("find my note about zeppelin repairs", "zeppelin 메모 찾아줘"):
+        asked = {"message": question, "stream": False}
+        answer = await client.post(f"/api/rooms/{room}/chat", json=asked)
+        assert "배포 요일" in answer.json()["message"]["content"]
+
+
 async def test_files_go_with_their_entry_and_no_byte_stays(
     client: httpx.AsyncClient, files: str, settings: Settings, request: pytest.FixtureRequest
 ) -> None:

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.records import Entry, File
-from tools.answers import ANSWER_CHARACTERS, answer, card, fitting, snippet, whole_entry
+from tools.answers import (
+    ANSWER_CHARACTERS,
+    answer,
+    card,
+    fitting,
+    found_in_files,
+    snippet,
+    whole_entry,
+)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 awkward = st.builds(
@@ -48,6 +56,15 @@ def test_the_first_files_of_an_entry_are_named() -> None:
     assert told["files"] == [file.name for file in files[:5]]
     assert told["truncated"]
     assert "files" not in card(entry("content"))
+
+
+def test_words_that_stand_in_files_alone_are_told() -> None:
+    moment = datetime(2026, 11, 23, tzinfo=UTC)
+    file = File(name="표.pdf", size=1, content_type="a/b", digest="", created_at=moment, blob="b")
+    held = replace(entry("Redis 만료"), files=(file,))
+    assert found_in_files(held, held.content, ["redis", "탑승구", "label"]) == "[표.pdf: 탑승구]"
+    assert found_in_files(held, held.content, ["만료"]) == ""
+    assert found_in_files(entry("x"), "x", ["탑승구"]) == ""
 
 
 @given(texts | awkward)
