@@ -65,8 +65,9 @@ class Turns:
     ) -> Run:
         """Store a question and start answering it; the run may be one that the same key started.
 
-        Raises NotFound ``room_not_found``, Invalid ``unknown_tool``, Conflict ``room_busy`` or
-        ``idempotency_mismatch`` (the key came with another request); then nothing is stored.
+        Raises TooMany ``too_many_runs``, NotFound ``room_not_found``, Invalid ``unknown_tool``,
+        Conflict ``room_busy`` or ``idempotency_mismatch`` (the key came with another request); then
+        nothing is stored.
         """
         self.check_tools(tools)
         run = Run(
@@ -79,19 +80,22 @@ class Turns:
             idempotency_key=idempotency_key,
             request_digest=_digest(message, tools),
         )
-        try:
-            turn = await self._begin(run, message)
-        except Conflict as conflict:
-            if conflict.code != "run_exists":
-                raise
+        if idempotency_key is not None and await self._known(run) is not None:
             return await self._same(run)
-        run = replace(run, turn=turn.number)
-        work = partial(self._carry_out, turn, tools, request_id or run.id)
-        try:
-            await self._runs.start(run, work)
-        except StoreError:
-            await self._history.abandon(run)
-            raise
+        async with self._runs.place(owner):
+            try:
+                turn = await self._begin(run, message)
+            except Conflict as conflict:
+                if conflict.code != "run_exists":
+                    raise
+                return await self._same(run)
+            run = replace(run, turn=turn.number)
+            work = partial(self._carry_out, turn, tools, request_id or run.id)
+            try:
+                await self._runs.start(run, work)
+            except StoreError:
+                await self._history.abandon(run)
+                raise
         return run
 
     def check_tools(self, tools: Sequence[str] | None) -> None:
@@ -120,12 +124,16 @@ class Turns:
         return await self._history.abandon(stale)
 
     async def _same(self, run: Run) -> Run:
-        known = await self._records.by_key(run.owner, run.room_id, str(run.idempotency_key))
+        known = await self._known(run)
         if known is None or known.request_digest != run.request_digest:
             raise Conflict(
                 "This Idempotency-Key was used for another message.", code="idempotency_mismatch"
             )
         return known
+
+    async def _known(self, run: Run) -> Run | None:
+        """The run that took the same idempotency key."""
+        return await self._records.by_key(run.owner, run.room_id, str(run.idempotency_key))
 
     async def _carry_out(
         self, turn: Turn, tools: Sequence[str] | None, request_id: str, emit: Emit

@@ -7,6 +7,7 @@ StoreError
 ├── Invalid       a value outside its bounds
 ├── TooLarge      a value over its size
 ├── Newer         the data was written by a newer version
+├── TooMany       as many as may be are under way
 └── Unavailable   the store is away; a later try may succeed
 
 ``code`` is the machine's word for it, ``str(error)`` a sentence that is safe to show anyone.
@@ -71,6 +72,12 @@ class Newer(StoreError):
     """The store was written by a newer version and was left untouched."""
 
     code = "newer_data"
+
+
+class TooMany(StoreError):
+    """As many are under way as may be; a later try may succeed."""
+
+    code = "too_many"
 
 
 class Unavailable(StoreError):

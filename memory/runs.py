@@ -8,15 +8,16 @@ import contextvars
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
-from memory.errors import Unavailable
+from memory.errors import TooMany, Unavailable
+from memory.event_log import EventLog
 from memory.events import DONE, ERROR, MESSAGE, done_data, error_data, message_data
 from memory.protocols import RunRecords
 from memory.records import Event, Run, Status
-from memory.times import now
 
 KEPT_SECONDS = 3600.0
 """How long the events of an ended run are kept."""
@@ -30,8 +31,24 @@ Work = Callable[[Emit], Awaitable[Status]]
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How many runs may be at work at once, and how many events one may have."""
+
+    per_user: int = 100
+    per_process: int = 1_000
+    events: int = 20_000
+
+
 class Runs(Protocol):
     """Running work and its streams of events."""
+
+    def place(self, owner: str) -> AbstractAsyncContextManager[None]:
+        """Hold a place for a run of the owner's while it is begun and started.
+
+        Raises TooMany ``too_many_runs``, or Unavailable once the runs are being closed.
+        """
+        ...
 
     async def start(self, run: Run, work: Work) -> None:
         """Execute ``work`` apart from the caller; ``done`` is appended whatever happens in it.
@@ -68,37 +85,49 @@ class Runs(Protocol):
 @dataclass(slots=True)
 class _Live:
     run: Run
-    events: list[Event] = field(default_factory=list)
-    grown: asyncio.Event = field(default_factory=asyncio.Event)
+    log: EventLog
     task: asyncio.Task[None] | None = None
     cancelled: bool = False
     ended_at: float | None = None
 
-    def append(self, name: str, data: Mapping[str, Any]) -> None:
-        self.events.append(Event(len(self.events) + 1, name, data))
-        # Whoever waits holds the old signal; the next to wait gets a new one.
-        self.grown.set()
-        self.grown = asyncio.Event()
-
 
 class LocalRuns:
-    """The Runs protocol inside one process.
+    """The Runs protocol inside one process."""
 
-    ``elsewhere_seconds`` is how long a run of another process may be at work: none where there is
-    no other.
-    """
-
-    def __init__(self, records: RunRecords, *, elsewhere_seconds: float = 0.0) -> None:
+    def __init__(self, records: RunRecords, *, bounds: Bounds | None = None) -> None:
         self._records = records
-        self._elsewhere_seconds = elsewhere_seconds
+        self._bounds = bounds or Bounds()
         self._live: dict[str, _Live] = {}
+        self._beginning = 0
+        self._turns_to_begin: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._closing = False
+
+    @asynccontextmanager
+    async def place(self, owner: str) -> AsyncIterator[None]:
+        # One after the other: so nobody's runs are more than counted.
+        async with self._turns_to_begin.setdefault(owner, asyncio.Lock()):
+            if self._closing:
+                raise Unavailable("The server is stopping; please try again in a moment.")
+            self._refuse_too_many(owner)
+            self._beginning += 1
+            try:
+                yield
+            finally:
+                self._beginning -= 1
+
+    def _refuse_too_many(self, owner: str) -> None:
+        self._drop_old()
+        running = [live.run.owner for live in self._live.values() if live.ended_at is None]
+        if len(running) + self._beginning >= self._bounds.per_process:
+            raise TooMany("This server answers as many as it can now.", code="too_many_runs")
+        if running.count(owner) >= self._bounds.per_user:
+            raise TooMany("Too many of your messages are being answered.", code="too_many_runs")
 
     async def start(self, run: Run, work: Work) -> None:
         if self._closing:
             raise Unavailable("The server is stopping; please try again in a moment.")
         self._drop_old()
-        live = _Live(run)
+        live = _Live(run, EventLog(self._bounds.events))
         self._live[run.id] = live
         # Nothing of the caller's context: its callbacks must not hear what the run does.
         live.task = asyncio.create_task(
@@ -110,25 +139,24 @@ class LocalRuns:
     async def follow(self, owner: str, run_id: str, *, after: int = 0) -> AsyncIterator[Event]:
         live = self._live.get(run_id)
         if live is None or live.run.owner != owner:
-            async for event in self._stored(owner, run_id, after):
+            async for event in self.stored(owner, run_id, after):
                 yield event
             return
-        sent = max(after, 0)
-        while True:
-            grown = live.grown
-            for event in live.events[sent:]:
-                sent = event.id
-                yield event
-            if live.ended_at is not None and sent >= len(live.events):
-                return
-            if sent >= len(live.events):
-                await grown.wait()
+        async for event in live.log.follow(after):
+            yield event
 
     async def alive(self, run: Run) -> bool:
         live = self._live.get(run.id)
-        if live is not None:
-            return live.ended_at is None
-        return (now() - run.started_at).total_seconds() < self._elsewhere_seconds
+        return live is not None and live.ended_at is None
+
+    def log(self, owner: str, run_id: str) -> EventLog | None:
+        """The events of an owner's run that this process has."""
+        live = self._live.get(run_id)
+        return live.log if live is not None and live.run.owner == owner else None
+
+    def drop(self, run_id: str) -> None:
+        """Forget a run that is kept elsewhere; who follows it reads on."""
+        self._live.pop(run_id, None)
 
     async def forget(self, room_id: str) -> None:
         for run_id, live in list(self._live.items()):
@@ -139,7 +167,13 @@ class LocalRuns:
         live = self._live.get(run_id)
         if live is None or live.run.owner != owner:
             await self._records.get(owner, run_id)
-        elif live.task is not None and not live.cancelled:
+        else:
+            self.stop(run_id)
+
+    def stop(self, run_id: str) -> None:
+        """Stop a run of this process, if it still runs."""
+        live = self._live.get(run_id)
+        if live is not None and live.task is not None and not live.cancelled:
             live.cancelled = True
             live.task.cancel()
 
@@ -159,19 +193,20 @@ class LocalRuns:
     async def _execute(self, live: _Live, work: Work) -> None:
         status: Status = "failed"
         try:
-            status = await work(live.append)
+            status = await work(live.log.append)
         except asyncio.CancelledError:
             status = "stopped"
         except Exception:  # noqa: BLE001 - the last stop of an unknown error: its text is for the log alone
             _log.exception("run failed", extra={"run_id": live.run.id})
-            live.append(
+            live.log.append(
                 ERROR, error_data("internal", "Something went wrong on our side.", live.run.id)
             )
         finally:
-            live.append(DONE, done_data(live.run.id, status))
             live.ended_at = time.monotonic()
+            live.log.append(DONE, done_data(live.run.id, status))
 
-    async def _stored(self, owner: str, run_id: str, after: int) -> AsyncIterator[Event]:
+    async def stored(self, owner: str, run_id: str, after: int) -> AsyncIterator[Event]:
+        """What the durable store tells of a run, as the events past ``after``."""
         run = await self._records.get(owner, run_id)
         answer = await self._records.answer(run) if run.answer_key else None
         if answer is not None:

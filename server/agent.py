@@ -18,7 +18,8 @@ from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
 from memory.passwords import Passwords
-from memory.runs import LocalRuns
+from memory.runs import Bounds, LocalRuns
+from memory.shared_runs import SharedRuns
 from server.accounting import Accounting
 from server.metrics import Metrics
 from server.models import ModelSpec, build_chat_model, close_chat_model
@@ -56,9 +57,7 @@ def build_agent(
 ) -> Resources:
     """Everything that answers; it holds nothing open but the runs."""
     limits = turn_limits(settings)
-    # A run of another process has ended for sure once its time is over twice.
-    elsewhere = 2 * limits.seconds if stores.shared else 0.0
-    runs = LocalRuns(stores.run_records, elsewhere_seconds=elsewhere)
+    runs = _runs(settings, stores)
     model = model or build_chat_model(model_spec(settings))
     drafter = Drafter(model, stores.archive)
     tools = build_tools(stores.archive, drafter, forget=stores.forget)
@@ -161,6 +160,20 @@ def build_agent(
         ),
         blobs=stores.blobs,
     )
+
+
+def _runs(settings: Settings, stores: Stores) -> LocalRuns | SharedRuns:
+    """Runs in this process alone, or told to the others that work on the same data."""
+    bounds = Bounds(
+        per_user=settings.runs_per_user,
+        per_process=settings.runs_per_process,
+        events=settings.run_events,
+    )
+    if stores.board is None:
+        return LocalRuns(stores.run_records, bounds=bounds)
+    shared = SharedRuns(stores.run_records, stores.history, stores.board, bounds=bounds)
+    shared.watch()
+    return shared
 
 
 def turn_limits(settings: Settings) -> Limits:

@@ -21,6 +21,7 @@ from memory.errors import (
     Stale,
     StoreError,
     TooLarge,
+    TooMany,
     Unavailable,
 )
 from server.schemas.errors import ErrorOut
@@ -36,6 +37,7 @@ STATUS: Mapping[type[StoreError], int] = {
     Stale: 412,
     Invalid: 422,
     TooLarge: 413,
+    TooMany: 429,
     Newer: 503,
     Unavailable: 503,
 }

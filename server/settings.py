@@ -126,6 +126,9 @@ class Settings(BaseModel):
     rate_chat: Rate = "60 per minute"
     rate_draft: Rate = "120 per minute"
     trusted_proxies: str = "127.0.0.1"
+    runs_per_user: int = Field(100, ge=1, le=100_000)
+    runs_per_process: int = Field(1_000, ge=1, le=100_000)
+    run_events: int = Field(20_000, ge=100, le=1_000_000)
     daily_tokens: int | None = Field(None, ge=1)
     price_input: float = Field(0.0, ge=0)
     price_output: float = Field(0.0, ge=0)

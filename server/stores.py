@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from memory.accounts import Sessions, Users
 from memory.attachments import Attachments
 from memory.blobs import Blobs
+from memory.board import Board
 from memory.contents import Contents
 from memory.extraction import Extractor
 from memory.files import Files
@@ -53,7 +54,8 @@ Examine = Callable[[], Awaitable[Sequence[Finding]]]
 class Stores:
     """What is remembered. ``forget`` wipes what was deleted from the disk.
 
-    ``shared`` tells that other processes may work on the same data. ``make_checkpointer`` imports
+    ``shared`` tells that other processes may work on the same data, and ``board`` is where they
+    tell each other of their runs. ``make_checkpointer`` imports
     langgraph, so that it is for the heavy half. Each of ``checks`` raises Unavailable while what
     it is named after is down. ``examine`` looks closely at the database, for the operator.
     """
@@ -72,6 +74,7 @@ class Stores:
     redis: "Client | None"
     forget: Callable[[], Awaitable[None]]
     shared: bool
+    board: Board | None
     checks: Mapping[str, Check]
     examine: Examine
     make_checkpointer: "Callable[[], Awaitable[BaseCheckpointSaver[Any]]]"
@@ -138,6 +141,7 @@ async def _on_sqlite(
         redis=redis,
         forget=forget,
         shared=False,
+        board=None,
         checks=_checks(rooms, redis, objects),
         examine=partial(sqlite_inspection.examine, database),
         make_checkpointer=make_checkpointer,
@@ -155,6 +159,7 @@ async def _on_mongo(
     from memory.mongo.history import MongoHistory
     from memory.mongo.rooms import MongoRooms
     from memory.mongo.run_records import MongoRunRecords
+    from memory.mongo.runs import MongoBoard
     from memory.mongo.sessions import MongoSessions
     from memory.mongo.usage import MongoUsageRecords
     from memory.mongo.users import MongoUsers
@@ -193,6 +198,7 @@ async def _on_mongo(
         redis=redis,
         forget=forget,
         shared=True,
+        board=_board(redis) or MongoBoard(database),
         checks=_checks(rooms, redis, objects),
         examine=partial(mongo_inspection.examine, database),
         make_checkpointer=make_checkpointer,
@@ -225,6 +231,14 @@ def _sessions(settings: Settings, redis: "Client | None") -> Sessions | None:
     from memory.redis.sessions import RedisSessions
 
     return RedisSessions(redis, lifetime(settings))
+
+
+def _board(redis: "Client | None") -> Board | None:
+    if redis is None:
+        return None
+    from memory.redis.runs import RedisBoard
+
+    return RedisBoard(redis)
 
 
 def _checks(rooms: Rooms, redis: "Client | None", objects: Objects) -> Mapping[str, Check]:

@@ -1,0 +1,72 @@
+"""What processes tell each other of their runs: who works, what was said, who should stop."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from memory.records import Event, Run
+
+LEASE_SECONDS = 8.0
+"""How long a worker that is not heard of is taken to be at work."""
+
+
+class Board(Protocol):
+    """The place that every process reads and writes; all raise Unavailable while it is away.
+
+    A run is held by its worker's lease. Whoever finds it held by nobody may close it, and from
+    then on the worker, should it only have been slow, can append nothing.
+    """
+
+    @property
+    def keeps_events(self) -> bool:
+        """Whether what is appended can be read again, by any process."""
+        ...
+
+    async def check(self) -> None:
+        """Refuse new runs while nothing could be told of them."""
+        ...
+
+    async def take(self, run: Run) -> None:
+        """Hold a run that has begun."""
+        ...
+
+    async def renew(self, run_ids: Collection[str]) -> Collection[str]:
+        """Hold these for another while; those that were closed by another."""
+        ...
+
+    async def held(self, run_id: str) -> bool: ...
+
+    async def drop(self, run: Run) -> None:
+        """Let go of a run that has ended."""
+        ...
+
+    async def ask_to_stop(self, run_id: str) -> None: ...
+
+    async def to_stop(self, run_ids: Collection[str]) -> Collection[str]:
+        """Those of these runs that somebody wants stopped."""
+        ...
+
+    async def append(self, run_id: str, events: Sequence[Event]) -> int:
+        """Append events; the id of the last one that is there then, -1 once another closed it.
+
+        Nothing is appended unless the first follows what is there.
+        """
+        ...
+
+    async def close(self, run_id: str, events: Sequence[Event]) -> bool:
+        """End the stream of a run that nobody holds with these; whether it now has its end.
+
+        Their ids are given anew, and a ``message`` is left out if it is there.
+        """
+        ...
+
+    async def kept(self, run_id: str) -> Sequence[Event]:
+        """All events that are kept of a run."""
+        ...
+
+    async def read(self, positions: Mapping[str, int]) -> Mapping[str, Sequence[Event]]:
+        """The events past these ids, by run; waits a moment for the first."""
+        ...
+
+    async def forget(self, room_id: str) -> None:
+        """Drop what is kept of a room's runs that nobody holds."""
+        ...

@@ -1,0 +1,78 @@
+"""The events of one run in memory: appended by one, followed by many; knows no store."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from memory.events import DONE, TOKEN
+from memory.records import Event
+
+
+class EventLog:
+    """Events with ids from 1, without a gap; it ends with ``done``, or when it is closed.
+
+    Past ``most`` events what is said is held back and appended as one token before the next event
+    of another kind, so that a long answer stays whole and the log bounded.
+    """
+
+    def __init__(self, most: int = 20_000) -> None:
+        self.events: list[Event] = []
+        self.ended = False
+        self._most = most
+        self._held: list[str] = []
+        self._grown = asyncio.Event()
+
+    def append(self, name: str, data: Mapping[str, Any]) -> None:
+        """Append an event and wake who follows; never waits."""
+        if name == TOKEN and len(self.events) >= self._most:
+            self._held.append(str(data["text"]))
+            return
+        if self._held:
+            self._add(TOKEN, {"text": "".join(self._held)})
+            self._held = []
+        self._add(name, data)
+        self._wake()
+
+    def extend(self, events: Sequence[Event]) -> None:
+        """Append events of another log that follow the last one here."""
+        for event in events:
+            if event.id == len(self.events) + 1:
+                self._add(event.name, event.data)
+        self._wake()
+
+    def close(self) -> None:
+        """Let everybody who follows go after the last event."""
+        self.ended = True
+        self._wake()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has its last event."""
+        return bool(self.events) and self.events[-1].name == DONE
+
+    async def past(self, after: int) -> Sequence[Event]:
+        """All events past ``after``, as soon as there is one; none if the log has ended."""
+        while len(self.events) <= after and not self.ended:
+            await self._grown.wait()
+        return self.events[after:]
+
+    async def follow(self, after: int = 0) -> AsyncIterator[Event]:
+        """The events past ``after`` until the log has ended."""
+        sent = max(after, 0)
+        while True:
+            fresh = await self.past(sent)
+            if not fresh:
+                return
+            for event in fresh:
+                sent = event.id
+                yield event
+
+    def _add(self, name: str, data: Mapping[str, Any]) -> None:
+        self.events.append(Event(len(self.events) + 1, name, data))
+        if name == DONE:
+            self.ended = True
+
+    def _wake(self) -> None:
+        # Whoever waits holds the old signal; the next to wait gets a new one.
+        self._grown.set()
+        self._grown = asyncio.Event()

@@ -1,0 +1,86 @@
+"""The board of runs in MongoDB: leases and wishes to stop stand with the records of runs.
+
+Events are not kept: who follows from another process gets the stored answer when it is there.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+from memory.board import LEASE_SECONDS
+from memory.errors import Unavailable
+from memory.keys import new_id
+from memory.mongo.database import MongoDatabase
+from memory.mongo.documents import Document
+from memory.mongo.faults import mapped_errors
+from memory.records import Event, Run
+
+POLL_SECONDS = 0.5
+
+# The server's clock, for those of the processes may differ.
+_UNTIL: Document = {"$add": ["$$NOW", int(LEASE_SECONDS * 1000)]}
+
+
+class MongoBoard:
+    """The Board protocol on one database of MongoDB."""
+
+    keeps_events = False
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._runs = database["runs"]
+        self._worker = new_id("worker")
+
+    async def check(self) -> None:
+        """The store that a run begins in tells by itself that it is away."""
+
+    async def take(self, run: Run) -> None:
+        if await self.renew([run.id]):
+            raise Unavailable("This run was closed before it began; please try again.")
+
+    async def renew(self, run_ids: Collection[str]) -> Collection[str]:
+        mine: Document = {"_id": {"$in": list(run_ids)}, "status": "running"}
+        with mapped_errors():
+            changed = await self._runs.update_many(
+                mine, [{"$set": {"worker": self._worker, "held_until": _UNTIL}}]
+            )
+            if changed.matched_count == len(run_ids):
+                return []
+            failed = self._runs.find(
+                {"_id": {"$in": list(run_ids)}, "status": "failed"}, {"_id": 1}
+            )
+            return [document["_id"] async for document in failed]
+
+    async def held(self, run_id: str) -> bool:
+        held = {"_id": run_id, "$expr": {"$gt": ["$held_until", "$$NOW"]}}
+        with mapped_errors():
+            return await self._runs.find_one(held, {"_id": 1}) is not None
+
+    async def drop(self, run: Run) -> None:
+        with mapped_errors():
+            await self._runs.update_one({"_id": run.id}, {"$unset": {"held_until": ""}})
+
+    async def ask_to_stop(self, run_id: str) -> None:
+        with mapped_errors():
+            await self._runs.update_one(
+                {"_id": run_id, "status": "running"}, {"$set": {"to_stop": True}}
+            )
+
+    async def to_stop(self, run_ids: Collection[str]) -> Collection[str]:
+        with mapped_errors():
+            asked = self._runs.find({"_id": {"$in": list(run_ids)}, "to_stop": True}, {"_id": 1})
+            return [document["_id"] async for document in asked]
+
+    async def append(self, run_id: str, events: Sequence[Event]) -> int:
+        return events[-1].id
+
+    async def close(self, run_id: str, events: Sequence[Event]) -> bool:
+        return False
+
+    async def kept(self, run_id: str) -> Sequence[Event]:
+        return []
+
+    async def read(self, positions: Mapping[str, int]) -> Mapping[str, Sequence[Event]]:
+        await asyncio.sleep(POLL_SECONDS)
+        return {}
+
+    async def forget(self, room_id: str) -> None:
+        """Nothing is kept."""

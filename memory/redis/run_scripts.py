@@ -1,0 +1,58 @@
+"""What changes a run in Redis at once, as scripts for its server; knows no connection."""
+
+_LAST = """
+local function last_of(stream)
+  local found = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  if not found then return 0, '' end
+  return tonumber(string.match(found[1], '^%d+')), found[2][2]
+end
+"""
+
+# A lease that ran out is taken again, unless another has closed the run.
+RENEW = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+# The id of the last event, -1 if another holds or has closed the run.
+APPEND = (
+    _LAST
+    + """
+local stream, lease = KEYS[1], KEYS[2]
+local worker, milliseconds, kept, first = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local holder = redis.call('GET', lease)
+if holder and holder ~= worker then return -1 end
+if not holder then redis.call('SET', lease, worker, 'PX', milliseconds) end
+local last = last_of(stream)
+if last ~= first - 1 then return last end
+for i = 5, #ARGV, 2 do
+  last = last + 1
+  redis.call('XADD', stream, last .. '-0', 'n', ARGV[i], 'd', ARGV[i + 1])
+end
+redis.call('EXPIRE', stream, kept)
+return last
+"""
+)
+
+# 1 if the stream has its end then, 0 if its worker holds it.
+CLOSE = (
+    _LAST
+    + """
+local stream, lease, kept = KEYS[1], KEYS[2], ARGV[1]
+local last, name = last_of(stream)
+if name == 'done' then return 1 end
+local holder = redis.call('GET', lease)
+if holder and holder ~= 'closed' then return 0 end
+redis.call('SET', lease, 'closed', 'EX', kept)
+for i = 2, #ARGV, 2 do
+  if not (ARGV[i] == 'message' and name == 'message') then
+    last = last + 1
+    redis.call('XADD', stream, last .. '-0', 'n', ARGV[i], 'd', ARGV[i + 1])
+  end
+end
+redis.call('EXPIRE', stream, kept)
+return 1
+"""
+)

@@ -1,0 +1,156 @@
+"""The board of runs in Redis: a stream of events and a lease per run.
+
+Of each run there are three keys in one hash slot, and of each room a set of its runs:
+
+    stream  entries whose id is the event's id, with its name and its data as JSON
+    lease   the worker that holds the run, or "closed" once another has ended it
+    stop    there while somebody wants the run stopped
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, cast
+
+import orjson
+
+from memory.board import LEASE_SECONDS
+from memory.errors import Unavailable
+from memory.keys import new_id
+from memory.records import Event, Run
+from memory.redis.connection import Client
+from memory.redis.faults import mapped_errors
+from memory.redis.run_scripts import APPEND, CLOSE, RENEW
+from memory.runs import KEPT_SECONDS
+
+CLOSED = b"closed"
+BLOCK_MS = 200
+STOP_SECONDS = 60
+READ_EVENTS = 500
+
+_LEASE_MS = int(LEASE_SECONDS * 1000)
+_KEPT = int(KEPT_SECONDS)
+
+
+class RedisBoard:
+    """The Board protocol on a Redis without modules."""
+
+    keeps_events = True
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._worker = new_id("worker")
+        self._append = client.register_script(APPEND)
+        self._close = client.register_script(CLOSE)
+        self._renew = client.register_script(RENEW)
+
+    async def check(self) -> None:
+        with mapped_errors():
+            await self._client.ping()
+
+    async def take(self, run: Run) -> None:
+        room = _room(run.room_id)
+        with mapped_errors():
+            async with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.set(_lease(run.id), self._worker, px=_LEASE_MS, nx=True)
+                pipeline.sadd(room, run.id)
+                pipeline.expire(room, 2 * _KEPT)
+                taken, *_ = await pipeline.execute()
+        if not taken:
+            raise Unavailable("This run was closed before it began; please try again.")
+
+    async def renew(self, run_ids: Collection[str]) -> Collection[str]:
+        with mapped_errors():
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for run_id in run_ids:
+                    await self._renew(
+                        keys=[_lease(run_id)], args=[self._worker, _LEASE_MS], client=pipeline
+                    )
+                held = await pipeline.execute()
+        return [run_id for run_id, ours in zip(run_ids, held, strict=True) if not ours]
+
+    async def held(self, run_id: str) -> bool:
+        with mapped_errors():
+            worker = await self._client.get(_lease(run_id))
+        return worker not in (None, CLOSED)
+
+    async def drop(self, run: Run) -> None:
+        with mapped_errors():
+            await self._client.set(_lease(run.id), CLOSED, ex=_KEPT)
+            await self._client.expire(_stream(run.id), _KEPT)
+
+    async def ask_to_stop(self, run_id: str) -> None:
+        with mapped_errors():
+            await self._client.set(_stop(run_id), b"1", ex=STOP_SECONDS)
+
+    async def to_stop(self, run_ids: Collection[str]) -> Collection[str]:
+        with mapped_errors():
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for run_id in run_ids:
+                    pipeline.exists(_stop(run_id))
+                asked = await pipeline.execute()
+        return [run_id for run_id, stop in zip(run_ids, asked, strict=True) if stop]
+
+    async def append(self, run_id: str, events: Sequence[Event]) -> int:
+        parts = [part for event in events for part in (event.name, _packed(event))]
+        with mapped_errors():
+            last = await self._append(
+                keys=[_stream(run_id), _lease(run_id)],
+                args=[self._worker, _LEASE_MS, 2 * _KEPT, events[0].id, *parts],
+            )
+        return int(last)
+
+    async def close(self, run_id: str, events: Sequence[Event]) -> bool:
+        parts = [part for event in events for part in (event.name, _packed(event))]
+        with mapped_errors():
+            ended = await self._close(keys=[_stream(run_id), _lease(run_id)], args=[_KEPT, *parts])
+        return bool(ended)
+
+    async def kept(self, run_id: str) -> Sequence[Event]:
+        with mapped_errors():
+            entries: Any = await self._client.xrange(_stream(run_id))
+        return [_event(entry) for entry in entries]
+
+    async def read(self, positions: Mapping[str, int]) -> Mapping[str, Sequence[Event]]:
+        streams = {_stream(run_id): f"{last}-0" for run_id, last in positions.items()}
+        ids = {_stream(run_id).encode(): run_id for run_id in positions}
+        with mapped_errors():
+            found: Any = await self._client.xread(
+                cast("Any", streams), count=READ_EVENTS, block=BLOCK_MS
+            )
+        if not found:
+            await asyncio.sleep(0)
+            return {}
+        return {ids[name]: [_event(entry) for entry in entries] for name, entries in found}
+
+    async def forget(self, room_id: str) -> None:
+        with mapped_errors():
+            members = cast("set[bytes]", await self._client.smembers(_room(room_id)))
+            for run_id in (member.decode() for member in members):
+                if not await self.held(run_id):
+                    await self._client.delete(_stream(run_id))
+                    await self._client.srem(_room(room_id), run_id)
+
+
+def _stream(run_id: str) -> str:
+    return f"tomato:run:{{{run_id}}}:events"
+
+
+def _lease(run_id: str) -> str:
+    return f"tomato:run:{{{run_id}}}:lease"
+
+
+def _stop(run_id: str) -> str:
+    return f"tomato:run:{{{run_id}}}:stop"
+
+
+def _room(room_id: str) -> str:
+    return f"tomato:room:{room_id}:runs"
+
+
+def _packed(event: Event) -> bytes:
+    return orjson.dumps(event.data, default=dict)
+
+
+def _event(entry: tuple[bytes, Mapping[bytes, bytes]]) -> Event:
+    number, fields = entry
+    return Event(int(number.split(b"-")[0]), fields[b"n"].decode(), orjson.loads(fields[b"d"]))

@@ -1,0 +1,122 @@
+"""The board of runs: leases, wishes to stop, and streams that no slow worker can write past."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from memory.board import Board
+from memory.errors import Unavailable
+from memory.events import done_data
+from memory.mongo.database import MongoDatabase
+from memory.mongo.history import MongoHistory
+from memory.mongo.rooms import MongoRooms
+from memory.mongo.runs import MongoBoard
+from memory.records import Event, Run
+from memory.redis.connection import open_redis
+from memory.redis.runs import RedisBoard
+from memory.times import now
+
+RUN = Run(id="run_1", owner="나", room_id="room_1", turn=1, status="running", started_at=now())
+WORDS = [Event(number, "token", {"text": f"말 {number}"}) for number in range(1, 6)]
+DONE = Event(6, "done", done_data(RUN.id, "complete"))
+FAILED = [Event(0, "error", {"code": "worker_lost"}), Event(0, "done", {"status": "failed"})]
+
+
+@pytest.fixture
+async def redis_boards(redis_url: str) -> AsyncIterator[tuple[RedisBoard, RedisBoard]]:
+    async with open_redis(redis_url) as client:
+        yield RedisBoard(client), RedisBoard(client)
+
+
+@pytest.fixture(params=["redis", "mongo", "standalone"])
+async def held_run(
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[tuple[Board, Board, Run]]:
+    """Two boards of two processes, and a run that has begun."""
+    if request.param == "redis":
+        async with open_redis(request.getfixturevalue("redis_url")) as client:
+            yield RedisBoard(client), RedisBoard(client), RUN
+        return
+    name = "mongo_url" if request.param == "mongo" else "standalone_mongo_url"
+    async with MongoDatabase.open(request.getfixturevalue(name)) as database:
+        room = await MongoRooms(database).create(RUN.owner)
+        run = replace(RUN, room_id=room.id)
+        await MongoHistory(database).begin(run, "안녕?")
+        yield MongoBoard(database), MongoBoard(database), run
+
+
+async def test_a_run_is_held_from_taking_to_dropping(held_run: tuple[Board, Board, Run]) -> None:
+    one, other, run = held_run
+    assert not await other.held(run.id)
+    await one.take(run)
+    assert await other.held(run.id)
+    assert not await one.renew([run.id])
+    await one.drop(run)
+    assert not await other.held(run.id)
+
+
+async def test_a_wish_to_stop_reaches_the_worker(held_run: tuple[Board, Board, Run]) -> None:
+    one, other, run = held_run
+    await one.take(run)
+    assert not await one.to_stop([run.id])
+    await other.ask_to_stop(run.id)
+    assert list(await one.to_stop([run.id])) == [run.id]
+
+
+async def test_events_are_kept_in_order_and_read_from_anywhere(
+    redis_boards: tuple[RedisBoard, RedisBoard],
+) -> None:
+    one, other = redis_boards
+    await one.take(RUN)
+    assert await one.append(RUN.id, WORDS[:2]) == 2
+    waiting = asyncio.create_task(other.read({RUN.id: 2}))
+    assert await one.append(RUN.id, WORDS[2:]) == 5
+    read = list((await waiting).get(RUN.id, ()))
+    assert read == WORDS[2:] or list((await other.read({RUN.id: 2}))[RUN.id]) == WORDS[2:]
+    assert await other.kept(RUN.id) == WORDS
+
+
+async def test_nothing_is_appended_twice_nor_past_a_gap(
+    redis_boards: tuple[RedisBoard, RedisBoard],
+) -> None:
+    one, other = redis_boards
+    await one.take(RUN)
+    assert await one.append(RUN.id, WORDS[:3]) == 3
+    assert await one.append(RUN.id, WORDS[:3]) == 3
+    assert await one.append(RUN.id, WORDS[4:]) == 3
+    assert await other.kept(RUN.id) == WORDS[:3]
+
+
+async def test_a_worker_that_was_only_slow_can_append_nothing_past_the_end(
+    redis_boards: tuple[RedisBoard, RedisBoard],
+) -> None:
+    slow, other = redis_boards
+    await slow.take(RUN)
+    await slow.append(RUN.id, WORDS[:2])
+    assert not await other.close(RUN.id, FAILED)
+    assert await other.append(RUN.id, WORDS[2:]) == -1
+    await slow.drop(RUN)  # as if its lease had run out
+    assert await other.close(RUN.id, FAILED)
+    assert await other.close(RUN.id, FAILED)
+    assert await slow.append(RUN.id, WORDS[2:]) == -1
+    assert list(await slow.renew([RUN.id])) == [RUN.id]
+    kept = await other.kept(RUN.id)
+    assert [event.name for event in kept] == ["token", "token", "error", "done"]
+    assert [event.id for event in kept] == [1, 2, 3, 4]
+    with pytest.raises(Unavailable):
+        await slow.take(RUN)
+
+
+async def test_a_room_s_ended_runs_are_forgotten(
+    redis_boards: tuple[RedisBoard, RedisBoard],
+) -> None:
+    one, other = redis_boards
+    await one.take(RUN)
+    await one.append(RUN.id, [*WORDS, DONE])
+    await other.forget(RUN.room_id)
+    assert len(await other.kept(RUN.id)) == 6
+    await one.drop(RUN)
+    await other.forget(RUN.room_id)
+    assert not await one.kept(RUN.id)

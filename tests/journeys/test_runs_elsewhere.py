@@ -1,0 +1,233 @@
+"""Two server processes over one MongoDB and one Redis: a run of one is the other's too."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.services.openai_server import OpenAIServer, Reply
+from tests.services.tomato_server import TomatoServer
+
+PATIENCE_SECONDS = 30
+FREE_SECONDS = 15
+ANSWER = "토마토는 붉고 둥글다. Tomatoes are red and round. " * 4
+
+pytestmark = pytest.mark.timeout(150)
+
+
+@dataclass
+class Pair:
+    """Two processes, a client of each, and the model that both ask."""
+
+    servers: tuple[TomatoServer, TomatoServer]
+    model: OpenAIServer
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    async def room(self) -> str:
+        answer = await self.clients[1].post("/api/rooms", json={"title": "둘"})
+        return str(answer.json()["id"])
+
+    async def begin(self, at: int, room: str, message: str = "안녕?") -> str:
+        """Ask, and go away at the first event; the run's id."""
+        body = {"message": message}
+        async with self.clients[at].stream("POST", f"/api/rooms/{room}/chat", json=body) as answer:
+            assert answer.status_code == 200, await answer.aread()
+            async for line in answer.aiter_lines():
+                if line.startswith("data: "):
+                    return line.split('"run_id":"')[1].split('"')[0]
+        raise AssertionError("no event came")
+
+    async def whole(self, at: int, run: str) -> str:
+        answer = await self.clients[at].get(f"/api/runs/{run}/events")
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    async def restart(self, at: int) -> None:
+        await self.servers[at].start()
+        await self.clients[at].aclose()
+        self.clients[at] = _client(self.servers[at])
+
+
+def _client(server: TomatoServer) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=None)
+    return httpx.AsyncClient(base_url=server.address, timeout=PATIENCE_SECONDS, limits=limits)
+
+
+@pytest.fixture(params=["redis", "mongo"])
+def shared(request: pytest.FixtureRequest, mongo_url: str) -> dict[str, str]:
+    """Where the two meet: MongoDB, with Redis or alone."""
+    if request.param == "mongo":
+        return {"MONGODB_URL": mongo_url}
+    return {"MONGODB_URL": mongo_url, "REDIS_URL": request.getfixturevalue("redis_url")}
+
+
+@pytest.fixture
+async def pair(
+    shared: dict[str, str], openai_server: OpenAIServer, tmp_path: Path
+) -> AsyncIterator[Pair]:
+    homes = [tmp_path / name for name in ("a", "b")]
+    for home in homes:
+        home.mkdir()
+    settings = {
+        **shared,
+        "TOMATO_MODEL": "openai:test",
+        "TOMATO_RATE_LIMITS": "off",
+        "OPENAI_API_KEY": "key",
+        "OPENAI_BASE_URL": openai_server.base_url,
+    }
+    one, other = (TomatoServer(home, settings) for home in homes)
+    openai_server.script = lambda _: Reply(text=ANSWER)
+    pair = Pair((one, other), openai_server)
+    async with AsyncExitStack() as stack:
+        for server in pair.servers:
+            await server.start()
+            stack.push_async_callback(server.kill)
+            pair.clients.append(_client(server))
+        yield pair
+        for client in pair.clients:
+            await client.aclose()
+
+
+only_redis = pytest.mark.parametrize("shared", ["redis"], indirect=True)
+
+
+async def cut_at_random(pair: Pair, at: int, run: str, whole: str, chance: random.Random) -> int:
+    """Read a run over connections that are cut at random bytes; how often they were."""
+    joined, last, cuts = b"", 0, 0
+    while not joined.endswith(whole[-30:].encode()):
+        client = pair.clients[at]
+        headers = {"Last-Event-ID": str(last)}
+        budget, piece = chance.randrange(1, 500), b""
+        async with client.stream("GET", f"/api/runs/{run}/events", headers=headers) as answer:
+            async for data in answer.aiter_bytes():
+                piece += data[: budget - len(piece)]
+                if len(piece) >= budget:
+                    cuts += 1
+                    break
+        kept = piece[: piece.rfind(b"\n\n") + 2] if b"\n\n" in piece else b""
+        joined += kept
+        ids = [line for line in kept.split(b"\n") if line.startswith(b"id: ")]
+        last = int(ids[-1][4:]) if ids else last
+        at = 1 - at
+    assert joined.decode() == whole
+    return cuts
+
+
+@only_redis
+async def test_a_stream_that_was_cut_at_200_points_is_the_uncut_one(pair: Pair) -> None:
+    chance, cuts = random.Random(7), 0
+    pair.model.script = lambda _: Reply(text=ANSWER, hold_at=20, pause=0.02)
+    room = await pair.room()
+    run = await pair.begin(0, room)
+    live = asyncio.create_task(pair.whole(1, run))
+    early = asyncio.create_task(pair.whole(0, run))
+    await pair.model.held()
+    pair.model.release()
+    whole = await live
+    assert whole == await early == await pair.whole(0, run)
+    assert whole.count("event: token") > 10
+    assert whole.count("event: done") == 1
+    while cuts < 200:
+        cuts += await cut_at_random(pair, cuts % 2, run, whole, chance)
+
+
+async def test_a_run_is_followed_and_cancelled_from_the_other_process(pair: Pair) -> None:
+    pair.model.script = lambda _: Reply(text=ANSWER, hold_at=8)
+    room = await pair.room()
+    run = await pair.begin(0, room)
+    following = asyncio.create_task(pair.whole(1, run))
+    await pair.model.held()
+    began = time.monotonic()
+    assert (await pair.clients[1].post(f"/api/runs/{run}/cancel")).status_code == 202
+    await pair.model.disconnected()
+    assert time.monotonic() - began < 5  # 1 s is promised; the machine may be busy
+    events = await following
+    assert events.count('"status":"stopped"') == 2
+    assert events.count("event: done") == 1
+    said = (await pair.clients[1].get(f"/api/rooms/{room}/messages")).json()["items"]
+    assert [one["status"] for one in said] == ["stopped", "complete"]
+    pair.model.script = lambda _: Reply(text=ANSWER)
+    assert (await _ask(pair.clients[1], room)).status_code == 200
+
+
+async def _ask(
+    client: httpx.AsyncClient, room: str, key: str | None = None, message: str = "안녕?"
+) -> httpx.Response:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    body = {"message": message, "stream": False}
+    return await client.post(f"/api/rooms/{room}/chat", json=body, headers=headers)
+
+
+async def test_a_hundred_posts_to_one_room_make_one_run(pair: Pair) -> None:
+    room = await pair.room()
+    pair.model.script = lambda _: Reply(text=ANSWER, hold_at=3)
+    posts = [asyncio.create_task(_ask(pair.clients[n % 2], room)) for n in range(100)]
+    await pair.model.held()
+    while sum(post.done() for post in posts) < 99:
+        await asyncio.wait(
+            [post for post in posts if not post.done()], return_when="FIRST_COMPLETED"
+        )
+    pair.model.release()
+    answers = [await post for post in posts]
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 99}
+    run = next(answer.json()["run_id"] for answer in answers if answer.status_code == 200)
+    errors = [answer.json()["error"] for answer in answers if answer.status_code == 409]
+    assert {error["code"] for error in errors} == {"room_busy"}
+    assert {error["details"]["run_id"] for error in errors} == {run}
+    assert len(pair.model.requests) == 1
+
+
+async def test_a_hundred_posts_with_one_key_have_one_answer(pair: Pair) -> None:
+    room = await pair.room()
+    answers = await asyncio.gather(
+        *(_ask(pair.clients[number % 2], room, key="한번".encode().hex()) for number in range(100))
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({(a.json()["run_id"], a.json()["message"]["content"]) for a in answers}) == 1
+    assert len(pair.model.requests) == 1
+
+
+async def test_a_killed_worker_frees_its_rooms_and_ends_their_streams(pair: Pair) -> None:
+    """Ten runs of one worker at each kill, so that fifty are cut."""
+    pair.model.script = lambda request: (
+        Reply(text="그래.")
+        if request["messages"][-1]["content"] == "이어서?"
+        else Reply(text=ANSWER, hold_at=6)
+    )
+    rooms = [await pair.room() for _ in range(25)]
+    runs = await asyncio.gather(*(pair.begin(0, room) for room in rooms))
+    await pair.model.held(len(rooms))
+    following = [asyncio.create_task(pair.whole(1, run)) for run in runs]
+    await pair.servers[0].kill()
+    killed = time.monotonic()
+    streams = await asyncio.gather(*following)
+    assert time.monotonic() - killed < FREE_SECONDS
+    for run, events in zip(runs, streams, strict=True):
+        assert events.endswith('"status":"failed"}\n\n'), events
+        assert events.count("event: done") == 1
+        assert f'"run_id":"{run}"' in events
+    for room in rooms:
+        assert (await _ask(pair.clients[1], room, message="이어서?")).status_code == 200
+        said = (await pair.clients[1].get(f"/api/rooms/{room}/messages")).json()["items"]
+        assert [one["status"] for one in said] == ["complete", "complete", "failed"]
+    assert time.monotonic() - killed < 2 * FREE_SECONDS
+
+
+async def test_a_server_that_stops_ends_its_runs_and_streams(pair: Pair) -> None:
+    pair.model.script = lambda _: Reply(text=ANSWER, hold_at=4)
+    room = await pair.room()
+    run = await pair.begin(0, room)
+    here, there = (asyncio.create_task(pair.whole(at, run)) for at in (0, 1))
+    await pair.model.held()
+    stopping = asyncio.create_task(pair.servers[0].stop())
+    pair.model.release()
+    assert await stopping == 0
+    assert (await here).count("event: done") == 1
+    assert (await there).count("event: done") == 1
