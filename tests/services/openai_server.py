@@ -128,6 +128,8 @@ class OpenAIServer:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)
+        if body is None:
+            return
         match scope["method"], scope["path"]:
             case "GET", "/v1/models":
                 await _send_json(send, 200, wire.models(self.models))
@@ -226,10 +228,13 @@ async def _send_json(
     await send({"type": "http.response.body", "body": json.dumps(data).encode()})
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None if its client went away, killed perhaps, before it was sent."""
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body, more = body + message.get("body", b""), message.get("more_body", False)
     return body
 
