@@ -165,6 +165,7 @@ async def _ask(
     return await client.post(f"/api/rooms/{room}/chat", json=body, headers=headers)
 
 
+@only_redis
 async def test_a_hundred_posts_to_one_room_make_one_run(pair: Pair) -> None:
     room = await pair.room()
     pair.model.script = lambda _: Reply(text=ANSWER, hold_at=3)
@@ -184,6 +185,7 @@ async def test_a_hundred_posts_to_one_room_make_one_run(pair: Pair) -> None:
     assert len(pair.model.requests) == 1
 
 
+@only_redis
 async def test_a_hundred_posts_with_one_key_have_one_answer(pair: Pair) -> None:
     room = await pair.room()
     answers = await asyncio.gather(
@@ -195,7 +197,7 @@ async def test_a_hundred_posts_with_one_key_have_one_answer(pair: Pair) -> None:
 
 
 async def test_a_killed_worker_frees_its_rooms_and_ends_their_streams(pair: Pair) -> None:
-    """Ten runs of one worker at each kill, so that fifty are cut."""
+    """Twenty-five runs of one worker are cut by one kill."""
     pair.model.script = lambda request: (
         Reply(text="그래.")
         if request["messages"][-1]["content"] == "이어서?"
@@ -220,6 +222,7 @@ async def test_a_killed_worker_frees_its_rooms_and_ends_their_streams(pair: Pair
     assert time.monotonic() - killed < 2 * FREE_SECONDS
 
 
+@only_redis
 async def test_a_server_that_stops_ends_its_runs_and_streams(pair: Pair) -> None:
     pair.model.script = lambda _: Reply(text=ANSWER, hold_at=4)
     room = await pair.room()
