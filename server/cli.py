@@ -68,6 +68,18 @@ def doctor(repair: bool, data: Path | None) -> None:
         raise SystemExit(1)
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def users(arguments: tuple[str, ...]) -> None:
+    """Accounts: add, list, disable, enable, delete, reset-password."""
+    from server.users_cli import users as group
+
+    group.main(list(arguments), prog_name="tomato users")
+
+
 def _settings(**given: Any) -> "Settings":
     from server.settings import SettingsError, read_settings
 
