@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.services.process import free_ports
 from tests.services.s3 import Bucket, S3Server
 from tests.services.tomato_server import TOMATO, TomatoServer
 
-KILLS = 3
+KILLS = 2
 
 
 async def doctor(home: Path, *options: str, **settings: str) -> tuple[int, str]:
@@ -111,40 +112,45 @@ async def test_servers_that_are_well_are_told_so(
     assert s3.secret_key not in said
 
 
-@pytest.mark.timeout(180)
+@pytest.fixture
+async def server_on_s3(tmp_path: Path, s3: Bucket) -> AsyncIterator[TomatoServer]:
+    settings = {
+        "S3_ENDPOINT": s3.endpoint,
+        "S3_ACCESS_KEY": s3.access_key,
+        "S3_SECRET_KEY": s3.secret_key,
+        "S3_BUCKET": s3.bucket,
+        "S3_SECURE": "off",
+    }
+    server = TomatoServer(tmp_path, settings)
+    await server.start()
+    yield server
+    await server.kill()
+
+
 async def test_without_s3_a_file_is_refused_within_five_seconds_and_nothing_is_half_done(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    server_on_s3: TomatoServer, s3_server: S3Server
 ) -> None:
-    with S3Server(tmp_path_factory.mktemp("own-s3")) as s3:
-        bucket = s3.bucket("tomato")
-        server = TomatoServer(
-            tmp_path,
-            {
-                "S3_ENDPOINT": bucket.endpoint,
-                "S3_ACCESS_KEY": bucket.access_key,
-                "S3_SECRET_KEY": bucket.secret_key,
-                "S3_SECURE": "off",
-            },
-        )
-        await server.start()
+    files = await new_files(server_on_s3.address, "저장소가 없어도 메모는 남는다")
+    entry = files.removesuffix("/files")
+    async with httpx.AsyncClient(base_url=server_on_s3.address, timeout=5) as client:
+        await client.put(f"{files}/a", content=b"kept")
+        s3_server.kill()
         try:
-            files = await new_files(server.address, "저장소가 없어도 메모는 남는다")
-            async with httpx.AsyncClient(base_url=server.address, timeout=5) as client:
-                await client.put(f"{files}/a", content=b"kept")
-                s3.kill()
-                for method, name in (("PUT", "b"), ("GET", "a"), ("DELETE", "a")):
-                    answer = await client.request(method, f"{files}/{name}", content=b"x")
-                    assert answer.status_code == 503, answer.text
-                    assert int(answer.headers["retry-after"]) > 0
-                gone = await client.delete(files.removesuffix("/files"))
-                assert gone.status_code == 503
-                ready = await client.get("/readyz")
-                assert ready.json()["checks"]["objects"] == "down"
-                entry = (await client.get(files.removesuffix("/files"))).json()
-                assert [one["name"] for one in entry["files"]] == ["a"]
-                s3.start()
-                assert (await client.get(f"{files}/a")).content == b"kept"
-                assert (await client.put(f"{files}/b", content=b"x")).status_code == 201
-                assert (await client.delete(f"{files}/a")).status_code == 204
+            for method, path in (
+                ("PUT", f"{files}/b"),
+                ("GET", f"{files}/a"),
+                ("DELETE", f"{files}/a"),
+                ("DELETE", entry),
+            ):
+                answer = await client.request(method, path, content=b"x")
+                assert answer.status_code == 503, answer.text
+                assert int(answer.headers["retry-after"]) > 0
+            ready = await client.get("/readyz")
+            assert ready.json()["checks"]["objects"] == "down"
+            listed = (await client.get(entry)).json()["files"]
+            assert [one["name"] for one in listed] == ["a"]
         finally:
-            await server.kill()
+            s3_server.start()
+        assert (await client.get(f"{files}/a")).content == b"kept"
+        assert (await client.put(f"{files}/b", content=b"x")).status_code == 201
+        assert (await client.delete(entry)).status_code == 204
