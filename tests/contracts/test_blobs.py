@@ -1,5 +1,6 @@
 """What an owner's blobs promise, held against a folder and a real S3 server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -100,3 +101,25 @@ async def test_an_s3_that_is_away_is_unavailable() -> None:
             secure=False,
         ):
             pass
+
+
+async def test_an_s3_that_is_silent_is_given_up_within_five_seconds() -> None:
+    ended = asyncio.Event()
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await ended.wait()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        async with asyncio.timeout(5):
+            with pytest.raises(Unavailable):
+                async with S3Objects.open(
+                    f"127.0.0.1:{port}",
+                    access_key="a",
+                    secret_key="b",
+                    bucket="tomato",
+                    secure=False,
+                ):
+                    pass
+        ended.set()
