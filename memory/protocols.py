@@ -5,6 +5,7 @@ raise Unavailable when their store is away. Lists are bounded: ``limit`` is 1..1
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from memory.records import (
@@ -23,6 +24,9 @@ from memory.records import (
     Turn,
 )
 
+FEW = 5
+"""How many a store hands out of what is cleaned up bit by bit."""
+
 
 class Rooms(Protocol):
     """Rooms: their titles and their order, newest activity first."""
@@ -37,6 +41,10 @@ class Rooms(Protocol):
 
     async def ids(self, owner: str) -> Sequence[str]:
         """Every room of an owner, listed or not."""
+        ...
+
+    async def unlisted(self, owner: str, *, before: datetime) -> Sequence[Room]:
+        """A few of the rooms that are in no list and had no turn since ``before``."""
         ...
 
     async def rename(self, owner: str, room_id: str, title: str) -> Room:

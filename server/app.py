@@ -9,7 +9,19 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from server import accounts, archive, catalog, chat, files, health, pages, rooms, runs, usage
+from server import (
+    accounts,
+    archive,
+    catalog,
+    chat,
+    files,
+    health,
+    openai_routes,
+    pages,
+    rooms,
+    runs,
+    usage,
+)
 from server.errors import add_error_handlers
 from server.late_routes import add_late_routes
 from server.measuring import RequestMeasures
@@ -27,6 +39,7 @@ ROUTERS = (
     rooms.router,
     chat.router,
     runs.router,
+    openai_routes.router,
     catalog.router,
     archive.router,
     files.router,

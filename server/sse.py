@@ -1,12 +1,13 @@
 """Events as a `text/event-stream` response; knows the wire, nothing of runs or rooms."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from memory.events import DONE, ERROR, MESSAGE, NOTICE, RUN, TOKEN, TOOL_END, TOOL_START
 from memory.records import Event
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -17,6 +18,27 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "X-Accel-Buffering": "no",
 }
+
+
+CONTENT = {
+    "text/event-stream": {
+        "schema": {
+            "title": "Event",
+            "description": "One event of the stream; its data is JSON.",
+            "type": "object",
+            "properties": {
+                "id": {"type": "string", "description": "Grows; send it as `Last-Event-ID`."},
+                "event": {
+                    "type": "string",
+                    "enum": [RUN, TOKEN, TOOL_START, TOOL_END, NOTICE, MESSAGE, ERROR, DONE],
+                },
+                "data": {"type": "string", "examples": ['{"text": "Hello"}']},
+            },
+            "required": ["id", "event", "data"],
+        }
+    }
+}
+"""What OpenAPI says of a stream of events."""
 
 
 def encode(event: Event) -> bytes:
@@ -40,12 +62,14 @@ class EventStream(Response):
         events: AsyncIterator[Event],
         *,
         until: AsyncIterator[None] | None = None,
+        encode: Callable[[Event], bytes] = encode,
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
     ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
         self._events = events
         self._until = until
+        self._encode = encode
         self._keep_alive_seconds = keep_alive_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +101,8 @@ class EventStream(Response):
     async def _send_events(self, send: Send) -> None:
         try:
             async for event in self._events:
-                await send({"type": "http.response.body", "body": encode(event), "more_body": True})
+                body = self._encode(event)
+                await send({"type": "http.response.body", "body": body, "more_body": True})
         finally:
             if isinstance(self._events, AsyncGenerator):
                 await self._events.aclose()

@@ -1,6 +1,7 @@
 """Rooms in MongoDB."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pymongo import DESCENDING, ReturnDocument
 
@@ -10,6 +11,7 @@ from memory.keys import new_id
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.mongo.documents import message_id, room_from
 from memory.mongo.faults import mapped_errors
+from memory.protocols import FEW
 from memory.records import Page, Room
 from memory.times import now, to_micros
 
@@ -68,6 +70,12 @@ class MongoRooms:
         with mapped_errors():
             found = self._database["rooms"].find({"owner": owner}, {"_id": 1})
             return [document["_id"] async for document in found]
+
+    async def unlisted(self, owner: str, *, before: datetime) -> Sequence[Room]:
+        where = {"owner": owner, "listed": False, "updated_at": {"$lt": to_micros(before)}}
+        with mapped_errors():
+            found = self._database["rooms"].find(where).limit(FEW)
+            return [room_from(document) async for document in found]
 
     async def rename(self, owner: str, room_id: str, title: str) -> Room:
         with mapped_errors():

@@ -2,10 +2,12 @@
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import Conflict, NotFound
 from memory.keys import new_id
+from memory.protocols import FEW
 from memory.records import Page, Room
 from memory.sqlite.database import Database
 from memory.sqlite.rows import room_from
@@ -58,6 +60,16 @@ class SQLiteRooms:
         def work(connection: sqlite3.Connection) -> list[str]:
             rows = connection.execute("SELECT id FROM rooms WHERE owner = ?", (owner,))
             return [row["id"] for row in rows]
+
+        return await self._database.read(work)
+
+    async def unlisted(self, owner: str, *, before: datetime) -> Sequence[Room]:
+        def work(connection: sqlite3.Connection) -> list[Room]:
+            rows = connection.execute(
+                "SELECT * FROM rooms WHERE owner = ? AND updated_at < ? AND NOT listed LIMIT ?",
+                (owner, to_micros(before), FEW),
+            )
+            return [room_from(row) for row in rows]
 
         return await self._database.read(work)
 
