@@ -10,7 +10,7 @@ from server.identity import CurrentUser, session_end
 from server.resources import AppResources
 from server.schemas.chat import AnswerOut, ChatIn, IdempotencyKey
 from server.schemas.fields import RoomId
-from server.sse import EventStream
+from server.sse import CONTENT, EventStream
 
 router = APIRouter(
     tags=["chat"], route_class=JSONRoute, responses=documented(404, 409, 413, 415, 429)
@@ -21,7 +21,7 @@ router = APIRouter(
     "/api/rooms/{room_id}/chat",
     summary="Chat",
     response_model=AnswerOut,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": CONTENT}},
 )
 async def chat(
     request: Request,

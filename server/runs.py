@@ -9,7 +9,7 @@ from server.errors import documented
 from server.identity import CurrentUser, OwnedRun, session_end
 from server.resources import AppResources
 from server.schemas.chat import RunOut
-from server.sse import EventStream
+from server.sse import CONTENT, EventStream
 
 MAX_EVENT = 2**53
 
@@ -28,7 +28,7 @@ After = Annotated[
     "/events",
     summary="Follow a run",
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": CONTENT}},
 )
 async def follow(
     request: Request,
