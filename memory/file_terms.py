@@ -8,27 +8,32 @@ import orjson
 
 from memory.lexical import MOST_TERMS, EntryTerms, entry_terms
 
-MOST_FILE_TERMS = 8_000
+MOST_FILE_TERMS = 5_000
 """How many terms of one file are indexed: those that it says most often."""
 
 
 def file_terms(name: str, text: str | None) -> bytes:
     """The terms of a file's name and text, as they are kept with its record."""
-    made = entry_terms(name, "", text or "")
-    weights = Counter(made.weights)
+    weights = Counter(entry_terms(name, "", text or "").weights)
     if len(weights) > MOST_FILE_TERMS:
         weights = Counter(dict(weights.most_common(MOST_FILE_TERMS)))
-    return orjson.dumps({"length": made.length, "weights": weights})
+    return orjson.dumps(weights)
+
+
+def terms_in(kept: bytes | None) -> set[str]:
+    """Which terms a file is found by."""
+    return set() if kept is None else set(orjson.loads(kept))
 
 
 def with_files(own: EntryTerms, files: Iterable[bytes]) -> EntryTerms:
-    """An entry's own terms and those of its files, as one."""
-    weights, length = Counter(own.weights), own.length
+    """An entry's own terms and those of its files, as one.
+
+    The length stays its own: a long file must not make its entry harder to find.
+    """
+    weights = Counter(own.weights)
     for kept in files:
-        read = orjson.loads(kept)
-        found: Mapping[str, int] = read["weights"]
+        found: Mapping[str, int] = orjson.loads(kept)
         weights.update(found)
-        length += read["length"]
     if len(weights) > MOST_TERMS:
         weights = Counter(dict(weights.most_common(MOST_TERMS)))
-    return replace(own, weights=weights, length=length)
+    return replace(own, weights=weights)

@@ -7,7 +7,8 @@ from datetime import datetime
 from memory.errors import NotFound
 from memory.file_codec import file_document, with_file, without_file
 from memory.file_rules import refuse_more, refuse_put
-from memory.file_terms import with_files
+from memory.file_terms import terms_in, with_files
+from memory.lexical import EntryTerms
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.mongo.entry_files import terms_of_files
 from memory.mongo.faults import mapped_errors
@@ -94,6 +95,7 @@ class MongoFiles:
 
         async def work(session: Session) -> bool:
             where = {"_id": entry_id, "owner": owner, "version": before.version}
+            there = await self._files.find_one({"entry": entry_id, "name": name}, session=session)
             others = await terms_of_files(self._database, entry_id, session, but=name)
             whole = with_files(made.terms, others if terms is None else [*others, terms])
             document = await self._entries.find_one_and_update(
@@ -102,13 +104,25 @@ class MongoFiles:
             if document is None:
                 return False
             await record(session)
-            await remove_postings(self._database, document, session)
-            await add_postings(self._database, owner, document["number"], whole, session)
+            touched = terms_in(there["terms"] if there else None) | terms_in(terms)
+            await self._index(document, whole, touched, session)
             return True
 
         if await self._database.atomic(work):
             return after
         return await self._change(owner, entry_id, name, terms, plan, record)
+
+    async def _index(
+        self, before: Document, made: EntryTerms, touched: set[str], session: Session
+    ) -> None:
+        """Index an entry anew by the terms of the files that changed, not by those that stay."""
+        old = set(before["terms"])
+        touched |= old ^ made.weights.keys()
+        weights = {term: made.weights[term] for term in touched & made.weights.keys()}
+        part = before | {"terms": list(touched & old), "category_terms": []}
+        await remove_postings(self._database, part, session)
+        some = EntryTerms(weights, {}, made.length)
+        await add_postings(self._database, before["owner"], before["number"], some, session)
 
     async def _delete(self, owner: str, entry_id: str, name: str, session: Session) -> None:
         where = {"entry": entry_id, "name": name}

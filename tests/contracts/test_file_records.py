@@ -126,6 +126,22 @@ async def test_the_entry_is_found_by_its_files_words_until_they_go(
     assert await found(kept, "기차") == ["여행"]
 
 
+async def test_a_word_of_two_files_is_found_until_both_are_gone(kept: Kept, entry: Entry) -> None:
+    await put(kept, entry, new_file("a.txt"), "gate gate 비행기")
+    await put(kept, entry, new_file("b.txt"), "gate zeppelin")
+    both = (await kept.archive.search(ME, "gate", limit=1)).items[0].score
+    await kept.files.detach(ME, entry.id, "a.txt")
+    one = (await kept.archive.search(ME, "gate", limit=1)).items[0].score
+    assert both > one
+    assert await found(kept, "비행기") == await found(kept, "zeppelin") == ["여행"]
+    await put(kept, entry, new_file("b.txt"), "anything", overwrite=True)
+    assert await found(kept, "gate") == await found(kept, "zeppelin") == []
+    assert await found(kept, "제주도") == await found(kept, "anything") == ["여행"]
+    await kept.archive.delete(ME, entry.id)
+    for query in ("비행기", "anything", "txt", "일정"):
+        assert await found(kept, query) == []
+
+
 async def test_a_name_is_taken_once_unless_asked_for(kept: Kept, entry: Entry) -> None:
     first, second = new_file(digest="1" * 64), new_file(digest="2" * 64)
     await put(kept, entry, first, "처음")

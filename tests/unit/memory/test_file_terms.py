@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.file_terms import MOST_FILE_TERMS, file_terms, with_files
+from memory.file_terms import MOST_FILE_TERMS, file_terms, terms_in, with_files
 from memory.lexical import LABEL_WEIGHT, MOST_TERMS, entry_terms
 
 OWN = entry_terms("레디스 만료", "개발", "redis expires keys")
@@ -14,7 +14,7 @@ def test_a_file_is_found_by_its_name_and_its_text() -> None:
     assert made.weights["zeppelin"] == 1
     assert made.weights["budget"] == LABEL_WEIGHT
     assert made.weights["redi"] == OWN.weights["redi"]
-    assert (made.category, made.length) == (OWN.category, OWN.length + 1)
+    assert (made.category, made.length) == (OWN.category, OWN.length)
 
 
 def test_without_files_an_entry_has_its_own_terms() -> None:
@@ -25,7 +25,7 @@ def test_without_files_an_entry_has_its_own_terms() -> None:
 def test_files_add_up(files: list[tuple[str, str]]) -> None:
     made = with_files(OWN, [file_terms(name, text) for name, text in files])
     apart = [entry_terms(name, "", text) for name, text in files]
-    assert made.length == OWN.length + sum(one.length for one in apart)
+    assert made.length == OWN.length
     for term, weight in made.weights.items():
         of_files = sum(one.weights.get(term, 0) for one in apart)
         assert weight == OWN.weights.get(term, 0) + of_files
@@ -35,6 +35,8 @@ def test_terms_are_bounded_to_those_said_most_often() -> None:
     many = "often often " + " ".join(f"w{number}x" for number in range(MOST_FILE_TERMS + 5_000))
     kept = with_files(OWN, [file_terms("f", many)])
     assert kept.weights["often"] == 2
+    assert len(terms_in(file_terms("f", many))) == MOST_FILE_TERMS
+    assert terms_in(None) == set()
     assert len(kept.weights) <= MOST_FILE_TERMS + len(OWN.weights)
-    other = [file_terms(str(n), many.replace("w", f"v{n}")) for n in range(9)]
+    other = [file_terms(str(n), many.replace("w", f"v{n}")) for n in range(12)]
     assert len(with_files(OWN, other).weights) == MOST_TERMS
