@@ -66,7 +66,7 @@ async def test_rooms_go_on_from_one_server_to_the_other(
 async def test_ready_tells_which_server_is_down(
     client: httpx.AsyncClient, redis_server: RedisServer
 ) -> None:
-    await client.get("/api/tools")  # comes when all is open
+    room = (await client.post("/api/rooms", json={"title": "둘"})).json()["id"]
     ready = {"agent": "ok", "storage": "ok", "objects": "ok", "redis": "ok"}
     assert (await client.get("/readyz")).json() == {"status": "ready", "checks": ready}
     redis_server.stop()
@@ -76,6 +76,12 @@ async def test_ready_tells_which_server_is_down(
         assert answer.json()["checks"] == {**ready, "redis": "down"}
         # The copy in Redis is only a copy: rooms and their messages are there without it.
         assert (await client.get("/api/rooms")).status_code == 200
+        # But nobody could be told of a run: it is refused before anything is stored.
+        refused = await client.post(f"/api/rooms/{room}/chat", json={"message": "안녕?"})
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) > 0
+        assert (await client.get(f"/api/rooms/{room}/messages")).json()["items"] == []
     finally:
         redis_server.start()
     assert (await client.get("/readyz")).status_code == 200
+    assert await said(client, room, "안녕?")

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from memory.errors import NotFound
+from memory.errors import NotFound, TooMany, Unavailable
 from memory.records import Event, Message, Run, Status
-from memory.runs import Emit, LocalRuns, Work
+from memory.runs import Bounds, Emit, LocalRuns, Work
 from memory.times import now
 
 RUN = Run(id="run_1", owner="me", room_id="room", turn=1, status="running", started_at=now())
@@ -156,3 +156,51 @@ async def test_forgetting_a_room_drops_its_kept_events() -> None:
     records.runs[RUN.id] = replace(RUN, status="complete")
     await runs.forget("room")
     assert [event.name for event in await collect(runs)] == ["done"]
+
+
+async def waiting(emit: Emit) -> Status:
+    await asyncio.Event().wait()
+    return "complete"
+
+
+async def begin(runs: LocalRuns, number: int, owner: str = "me") -> None:
+    async with runs.place(owner):
+        await runs.start(replace(RUN, id=f"run_{number}", owner=owner), waiting)
+
+
+async def test_a_user_has_so_many_runs_at_once_and_others_have_theirs() -> None:
+    runs = LocalRuns(Records(), bounds=Bounds(per_user=2, per_process=3))
+    await begin(runs, 1)
+    await begin(runs, 2)
+    with pytest.raises(TooMany) as refused:
+        await begin(runs, 3)
+    assert refused.value.code == "too_many_runs"
+    await begin(runs, 4, "다른 사람")
+    with pytest.raises(TooMany):
+        await begin(runs, 5, "또 다른 사람")
+    await runs.cancel("me", "run_1")
+    await collect(runs, run_id="run_1")
+    await begin(runs, 6)
+    await runs.close(grace_seconds=0)
+    with pytest.raises(Unavailable):
+        await begin(runs, 7)
+
+
+async def test_of_many_that_come_together_no_more_begin_than_may() -> None:
+    runs = LocalRuns(Records(), bounds=Bounds(per_user=5))
+    ends = await asyncio.gather(
+        *(begin(runs, number) for number in range(50)), return_exceptions=True
+    )
+    assert [type(end) for end in ends if end is not None] == [TooMany] * 45
+    await runs.close(grace_seconds=0)
+
+
+async def test_a_long_answer_stays_whole_in_a_bounded_stream() -> None:
+    runs = LocalRuns(Records(), bounds=Bounds(events=10))
+    words = [f"말 {number} " for number in range(1_000)]
+    await runs.start(RUN, speaking(*words))
+    events = await collect(runs)
+    assert [event.id for event in events] == list(range(1, 13))
+    said = [event.data["text"] for event in events if event.name == "token"]
+    assert "".join(said) == "".join(words)
+    assert events[-1].name == "done"
