@@ -106,6 +106,7 @@ class Settings(BaseModel):
     s3_secure: bool = Field(True, validation_alias="S3_SECURE")
     max_file: int = Field(20 * 1024 * 1024, ge=1, le=1024**4)
     checkpointer: Literal["sqlite", "mongo", "redis"] | None = None
+    hot_seconds: int = Field(86_400, ge=0, le=31_536_000)
     max_model_calls: int = Field(8, ge=2, le=1000)
     max_tool_calls: int = Field(16, ge=1, le=1000)
     turn_seconds: float = Field(120, gt=0, le=3600)

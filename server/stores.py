@@ -42,10 +42,6 @@ if TYPE_CHECKING:
     from memory.mongo.database import MongoDatabase
     from memory.redis.connection import Client
 
-HOT_FOR = timedelta(hours=24)
-"""How long after its last turn a room's state is served from Redis."""
-
-
 Check = Callable[[], Awaitable[object]]
 Examine = Callable[[], Awaitable[Sequence[Finding]]]
 
@@ -282,5 +278,6 @@ def _with_redis(
     from memory.hot_checkpoints import HotSaver
     from memory.redis.checkpoints import RedisSaver
 
-    hot = RedisSaver(redis, keep="latest", ttl=HOT_FOR)
+    hot_for = timedelta(seconds=settings.hot_seconds) if settings.hot_seconds else None
+    hot = RedisSaver(redis, keep="latest", ttl=hot_for)
     return hot if settings.checkpointer_name == "redis" else HotSaver(hot, durable)
