@@ -1,0 +1,109 @@
+"""What Redis is asked is in the core of Redis 7.0 and of every Valkey: no module, nothing newer."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.conformance import checkpointer_test, validate
+from redis.asyncio import Redis
+
+from memory.board import Board
+from memory.events import done_data
+from memory.records import Event, Run
+from memory.redis.checkpoints import RedisSaver
+from memory.redis.connection import open_redis
+from memory.redis.runs import RedisBoard
+from memory.redis.sessions import RedisSessions
+from memory.sessions import Lifetime
+from memory.times import now
+from tests.services.redis import RedisServer
+
+CORE = frozenset(
+    """
+    append copy dbsize decr decrby del discard dump echo eval eval_ro evalsha evalsha_ro exec exists
+    expire expireat expiretime fcall fcall_ro flushall flushdb get getdel getex getrange getset
+    hdel hello hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan
+    hset hsetnx hstrlen hvals incr incrby incrbyfloat keys lindex linsert llen lmove lmpop lpop lpos
+    lpush lpushx lrange lrem lset ltrim mget mset msetnx multi persist pexpire pexpireat pexpiretime
+    ping psetex psubscribe pttl publish punsubscribe randomkey rename renamenx restore rpop rpush
+    rpushx sadd scan scard sdiff sdiffstore select set setex setnx setrange sinter sintercard
+    sinterstore sismember smembers smismember smove sort sort_ro spop spublish srandmember srem
+    sscan ssubscribe strlen subscribe sunion sunionstore sunsubscribe time touch ttl type unlink
+    unsubscribe unwatch wait watch xack xadd xautoclaim xclaim xdel xinfo xlen xpending xrange xread
+    xreadgroup xrevrange xtrim zadd zcard zcount zdiff zincrby zinter zlexcount zmpop zmscore
+    zpopmax zpopmin zrange zrangebylex zrangebyscore zrank zrem zremrangebylex zremrangebyrank
+    zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore zunion
+    auth client config info script
+    """.split()
+)
+"""Commands of Redis 7.0, from which Valkey 7.2 and 8 come, that work on keys and connections."""
+
+RUN = Run(id="run_1", owner="나", room_id="room_1", turn=1, status="running", started_at=now())
+
+
+@pytest.fixture
+async def redis(tmp_path: Path) -> AsyncIterator[Redis]:
+    """A server of this test alone, so that what it was asked was asked here."""
+    server = RedisServer(tmp_path)
+    server.start()
+    async with open_redis(server.url) as client:
+        yield client
+    server.kill()
+
+
+async def asked(client: Redis) -> set[str]:
+    """Every command that the server ran, those of scripts too."""
+    stats = await client.info("commandstats")
+    return {name.removeprefix("cmdstat_").partition("|")[0] for name in stats}
+
+
+async def use_saver(client: Redis) -> None:
+    @checkpointer_test(name="redis")
+    async def saver() -> "AsyncIterator[BaseCheckpointSaver[int]]":
+        yield RedisSaver(client, ttl=timedelta(hours=1))
+
+    report = await validate(saver)
+    assert all(not result.failures for result in report.results.values())
+
+
+async def use_sessions(client: Redis) -> None:
+    lifetime = Lifetime(idle=timedelta(hours=1), longest=timedelta(days=1))
+    sessions = RedisSessions(client, lifetime)
+    sid, session = await sessions.open("user_가")
+    assert await sessions.use(sid) is not None
+    await sessions.close(session.id)
+    assert await sessions.use(sid) is None
+    await sessions.open("user_가")
+    assert await sessions.close_all("user_가") == 1
+
+
+async def use_board(board: Board) -> None:
+    await board.check()
+    await board.take(RUN)
+    await board.renew([RUN.id])
+    assert await board.held(RUN.id)
+    await board.ask_to_stop(RUN.id)
+    assert await board.to_stop([RUN.id])
+    await board.append(RUN.id, [Event(1, "token", {"text": "말"})])
+    await board.close(RUN.id, [Event(2, "done", done_data(RUN.id, "complete"))])
+    assert await board.kept(RUN.id)
+    assert await board.read({RUN.id: 0})
+    await board.drop(RUN)
+    await board.forget(RUN.room_id)
+
+
+async def test_only_core_commands_are_sent(redis: Redis) -> None:
+    await use_saver(redis)
+    await use_sessions(redis)
+    await use_board(RedisBoard(redis))
+
+    commands = await asked(redis)
+    assert {"evalsha", "hset", "xadd"} <= commands
+    assert commands - CORE == set()
+
+
+async def test_a_command_of_a_script_is_seen(redis: Redis) -> None:
+    await redis.register_script("return redis.call('OBJECT', 'HELP')")()
+    assert "object" in await asked(redis) - CORE
