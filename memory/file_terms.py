@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import orjson
 
-from memory.lexical import MOST_TERMS, EntryTerms, entry_terms
+from memory.lexical import EntryTerms, entry_terms
 
 MOST_FILE_TERMS = 5_000
 """How many terms of one file are indexed: those that it says most often."""
+
+MOST_TERMS_OF_FILES = 10_000
+"""How many of all of an entry's files: a change of the entry writes them again."""
 
 
 def file_terms(name: str, text: str | None) -> bytes:
@@ -30,10 +33,10 @@ def with_files(own: EntryTerms, files: Iterable[bytes]) -> EntryTerms:
 
     The length stays its own: a long file must not make its entry harder to find.
     """
-    weights = Counter(own.weights)
+    found: Counter[str] = Counter()
     for kept in files:
-        found: Mapping[str, int] = orjson.loads(kept)
-        weights.update(found)
-    if len(weights) > MOST_TERMS:
-        weights = Counter(dict(weights.most_common(MOST_TERMS)))
-    return replace(own, weights=weights)
+        weights: Mapping[str, int] = orjson.loads(kept)
+        found.update(weights)
+    if len(found) > MOST_TERMS_OF_FILES:
+        found = Counter(dict(found.most_common(MOST_TERMS_OF_FILES)))
+    return replace(own, weights=Counter(own.weights) + found)

@@ -24,9 +24,9 @@ from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import Conflict, NotFound, Stale
 from memory.file_codec import file_from
 from memory.file_terms import with_files
-from memory.lexical import category_terms, matched_words, overlap, query_terms, sample_terms
+from memory.lexical import category_terms, matched_words, overlap, query_terms, sample_terms, terms
 from memory.mongo.database import Document, MongoDatabase, Session
-from memory.mongo.entry_files import loosen_files, terms_of_files
+from memory.mongo.entry_files import index_changed, loosen_files, terms_of_files
 from memory.mongo.faults import mapped_errors
 from memory.mongo.loose import keep_promise, loosen
 from memory.mongo.postings import (
@@ -173,6 +173,10 @@ class MongoArchive:
             raise Stale("The entry has just changed.")
         if place is not None:
             await self._swap_blobs(after.owner, before.get("content_blob"), place.blob, session)
+        if before["length"] == made.terms.length and place is None:
+            touched = {*terms(before["label"]), *terms(after.label)}
+            await index_changed(self._database, before, made.terms, touched, session)
+            return
         await remove_postings(self._database, before, session)
         await add_postings(self._database, after.owner, before["number"], made.terms, session)
 

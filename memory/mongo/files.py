@@ -8,12 +8,11 @@ from memory.errors import NotFound
 from memory.file_codec import file_document, with_file, without_file
 from memory.file_rules import refuse_more, refuse_put
 from memory.file_terms import terms_in, with_files
-from memory.lexical import EntryTerms
 from memory.mongo.database import Document, MongoDatabase, Session
-from memory.mongo.entry_files import terms_of_files
+from memory.mongo.entry_files import index_changed, terms_of_files
 from memory.mongo.faults import mapped_errors
 from memory.mongo.loose import keep_promise, loosen, promise, refuse_broken_promise
-from memory.mongo.postings import add_postings, indexed_by, remove_postings
+from memory.mongo.postings import indexed_by
 from memory.preparing import prepare
 from memory.protocols import Archive
 from memory.records import Entry, File
@@ -105,24 +104,12 @@ class MongoFiles:
                 return False
             await record(session)
             touched = terms_in(there["terms"] if there else None) | terms_in(terms)
-            await self._index(document, whole, touched, session)
+            await index_changed(self._database, document, whole, touched, session)
             return True
 
         if await self._database.atomic(work):
             return after
         return await self._change(owner, entry_id, name, terms, plan, record)
-
-    async def _index(
-        self, before: Document, made: EntryTerms, touched: set[str], session: Session
-    ) -> None:
-        """Index an entry anew by the terms of the files that changed, not by those that stay."""
-        old = set(before["terms"])
-        touched |= old ^ made.weights.keys()
-        weights = {term: made.weights[term] for term in touched & made.weights.keys()}
-        part = before | {"terms": list(touched & old), "category_terms": []}
-        await remove_postings(self._database, part, session)
-        some = EntryTerms(weights, {}, made.length)
-        await add_postings(self._database, before["owner"], before["number"], some, session)
 
     async def _delete(self, owner: str, entry_id: str, name: str, session: Session) -> None:
         where = {"entry": entry_id, "name": name}

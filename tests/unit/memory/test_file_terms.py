@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.file_terms import MOST_FILE_TERMS, file_terms, terms_in, with_files
-from memory.lexical import LABEL_WEIGHT, MOST_TERMS, entry_terms
+from memory.file_terms import MOST_FILE_TERMS, MOST_TERMS_OF_FILES, file_terms, terms_in, with_files
+from memory.lexical import LABEL_WEIGHT, entry_terms
 
 OWN = entry_terms("레디스 만료", "개발", "redis expires keys")
 
@@ -38,5 +38,7 @@ def test_terms_are_bounded_to_those_said_most_often() -> None:
     assert len(terms_in(file_terms("f", many))) == MOST_FILE_TERMS
     assert terms_in(None) == set()
     assert len(kept.weights) <= MOST_FILE_TERMS + len(OWN.weights)
-    other = [file_terms(str(n), many.replace("w", f"v{n}")) for n in range(12)]
-    assert len(with_files(OWN, other).weights) == MOST_TERMS
+    other = [file_terms(str(n), many.replace("w", f"v{n}")) for n in range(3)]
+    whole = with_files(OWN, other).weights
+    assert MOST_TERMS_OF_FILES <= len(whole) <= MOST_TERMS_OF_FILES + len(OWN.weights)
+    assert whole.keys() >= OWN.weights.keys()
