@@ -26,8 +26,9 @@ from memory.sqlite.files import SQLiteFiles
 from memory.times import now
 
 ME = "user_me"
-LARGE = "".join(f"{number}번째 줄: sprinkler {number * 7}\n" for number in range(4_000))
-OTHER = LARGE[::-1]
+# Long with few words: what is tried here is not the index.
+LARGE = "".join(f"{number % 40}번째 줄: sprinkler\n" for number in range(4_000)) + "끝은 27993"
+OTHER = LARGE.replace("sprinkler", "hydrant")
 
 
 @dataclass(frozen=True)
