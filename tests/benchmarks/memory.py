@@ -375,6 +375,7 @@ async def measure(
             old, figures.stored = await keep(subject, turns)
             _, figures.stock_stored = await keep(other, turns // 5)
             await compare(figures, subject, other, old)
+            print(f"{figures}", flush=True)
         await openings(figures, subject, messages)
     return figures
 
@@ -383,7 +384,8 @@ NAMES = {"sqlite": "SQLite", "mongo": "MongoDB", "redis": "MongoDB + Redis"}
 
 
 def show(rows: list[Figures]) -> None:
-    print(f"\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    busy = ", ".join(f"{load:.1f}" for load in os.getloadavg())
+    print(f"\n{platform.machine()}, {os.cpu_count()} cores, load {busy}\n")
     print("| | " + " | ".join(row.name for row in rows) + " |")
     print("| --- |" + " --- |" * len(rows))
     turns = rows[0].turns
@@ -431,12 +433,12 @@ def main() -> None:
         running(RedisServer(Path(folder) / "modules", MODULES)) as modules,
     ):
         servers = {"mongo": mongo, "redis": redis, "modules": modules}
-        show(
-            [
-                asyncio.run(measure(kind, base_url, servers, turns, messages))
-                for kind in given.only.split(",")
-            ]
-        )
+        rows = []
+        for kind in given.only.split(","):
+            rows.append(asyncio.run(measure(kind, base_url, servers, turns, messages)))
+            show(rows[-1:])
+        if len(rows) > 1:
+            show(rows)
 
 
 if __name__ == "__main__":
