@@ -80,6 +80,18 @@ def users(arguments: tuple[str, ...]) -> None:
     group.main(list(arguments), prog_name="tomato users")
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def backup(arguments: tuple[str, ...]) -> None:
+    """Backups: run, list, verify, restore."""
+    from server.backups_cli import backup as group
+
+    group.main(list(arguments), prog_name="tomato backup")
+
+
 def _settings(**given: Any) -> "Settings":
     from server.settings import SettingsError, read_settings
 
