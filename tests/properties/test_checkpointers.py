@@ -331,7 +331,7 @@ def test_model(backend: str, keep: Keep, request: pytest.FixtureRequest) -> None
         opening = staticmethod(_opening(backend, keep, request))
 
     Bound.keep = keep
-    run_state_machine_as_test(
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Bound,
         settings=settings(
             max_examples=EXAMPLES,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
 PICTURES = Path(__file__).parents[1] / "output"
@@ -28,9 +28,18 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+# A page's first request waits for the agent to be loaded.
+expect.set_options(timeout=30_000)
+
+
 @asynccontextmanager
-async def watched(browser: Browser, address: str, **options: Any) -> AsyncIterator[Page]:
-    """A page in a profile of its own; at its end nothing must have broken or called elsewhere."""
+async def watched(
+    browser: Browser, address: str, *, hostile: bool = False, **options: Any
+) -> AsyncIterator[Page]:
+    """A page in a profile of its own; at its end nothing must have broken or called elsewhere.
+
+    Only ``hostile`` text may have made the page's own policy refuse anything.
+    """
     context = await browser.new_context(**options)
     page = await context.new_page()
     strangers: list[str] = []
@@ -40,10 +49,13 @@ async def watched(browser: Browser, address: str, **options: Any) -> AsyncIterat
         lambda asked: None if asked.url.startswith(address) else strangers.append(asked.url),
     )
     page.on("pageerror", lambda error: broken.append(str(error)))
-    page.on(
-        "console",
-        lambda told: broken.append(told.text) if "Content Security Policy" in told.text else None,
-    )
+    if not hostile:
+        page.on(
+            "console",
+            lambda told: (
+                broken.append(told.text) if "Content Security Policy" in told.text else None
+            ),
+        )
     yield page
     await context.close()
     assert strangers == []
