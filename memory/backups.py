@@ -2,17 +2,16 @@
 
 import asyncio
 import os
-import sqlite3
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from memory.backup_archive import CHUNK, pack, unpack
-from memory.errors import Conflict, Newer, NotFound, Unavailable
+from memory.errors import Conflict, Newer, NotFound
 from memory.objects import Objects, StoredObject
+from memory.sqlite.backups import copy_database
 from memory.sqlite.migrations import MIGRATIONS
 
 PREFIX = "backups/"
@@ -29,7 +28,7 @@ async def run(database: Path, objects: Objects, store: Objects) -> str:
     with tempfile.TemporaryDirectory(prefix="tomato-backup-") as scratch:
         folder, archive = Path(scratch, "members"), Path(scratch, "archive")
         await asyncio.to_thread(folder.mkdir)
-        schema = await asyncio.to_thread(_copy_database, database, folder / DATABASE)
+        schema = await asyncio.to_thread(copy_database, database, folder / DATABASE)
         lost = await _copy_objects(objects, folder / OBJECTS)
         now = datetime.now(UTC)
         about = {"made_at": now.isoformat(), "schema": schema, "deleted_meanwhile": lost}
@@ -89,20 +88,6 @@ async def _fetched(store: Objects, key: str, scratch: Path) -> dict[str, Any]:
     if manifest["schema"] > len(MIGRATIONS):
         raise Newer("The backup was made by a newer version of Tomato; nothing was changed.")
     return manifest
-
-
-def _copy_database(source: Path, target: Path) -> int:
-    try:
-        with (
-            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as original,
-            closing(sqlite3.connect(target)) as copy,
-        ):
-            original.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")
-            version: int = copy.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.Error as error:
-        raise Unavailable(f"The database {source} can't be read: {error}.") from error
-    return version
 
 
 async def _copy_objects(objects: Objects, folder: Path) -> int:
