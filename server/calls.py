@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
+from server.schemas.accounts import LoginOut, MeOut, RegisteredOut
 from server.schemas.archive import (
     CategoriesOut,
     DraftOut,
@@ -30,6 +31,35 @@ class Call(Generic[T]):
     json: Any = None
     params: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def register(username: str, password: str) -> Call[RegisteredOut]:
+    """A new account; it still has to sign in."""
+    body = {"username": username, "password": password}
+    return Call(method="POST", path="/api/auth/register", json=body, answer=RegisteredOut)
+
+
+def login(username: str, password: str) -> Call[LoginOut]:
+    """A new session; give its sid to a client of its own."""
+    body = {"username": username, "password": password}
+    return Call(method="POST", path="/api/auth/login", json=body, answer=LoginOut)
+
+
+def me() -> Call[MeOut]:
+    return Call(method="GET", path="/api/auth/me", answer=MeOut)
+
+
+def logout() -> Call[None]:
+    return Call(method="POST", path="/api/auth/logout")
+
+
+def logout_all() -> Call[None]:
+    return Call(method="POST", path="/api/auth/logout-all")
+
+
+def delete_account(password: str) -> Call[None]:
+    """The account and all its data."""
+    return Call(method="DELETE", path="/api/auth/me", json={"password": password})
 
 
 def create_room(title: str | None = None) -> Call[RoomOut]:

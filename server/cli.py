@@ -41,13 +41,15 @@ def serve(host: str | None, port: int | None, data: Path | None, reload: bool) -
 @click.option("--server", help="A running server's address; without it one is started here.")
 @click.option("--room", help="A room to go on with; without it a new one is opened.")
 @click.option("--data", type=click.Path(path_type=Path), help="Data folder, without --server.")
-def chat(server: str | None, room: str | None, data: Path | None) -> None:
+@click.option("--user", help="Sign in at --server as this user; the password is asked for.")
+def chat(server: str | None, room: str | None, data: Path | None, user: str | None) -> None:
     """Talk to the agent in the terminal."""
-    from server.terminal import TerminalError, embedded, talk
+    from server.terminal import TerminalError, embedded, sign_in, talk
 
     try:
         if server is not None:
-            talk(server, room)
+            password = click.prompt("Password", hide_input=True) if user else ""
+            talk(server, room, sign_in(server, user, password) if user else None)
         else:
             with embedded(_settings(data=data)) as address:
                 talk(address, room)

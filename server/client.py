@@ -20,6 +20,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
@@ -147,6 +148,12 @@ class Endpoint(Generic[P, T]):
 class Endpoints:
     """What both clients can ask for; see server/calls.py for each."""
 
+    register = Endpoint(calls.register)
+    login = Endpoint(calls.login)
+    me = Endpoint(calls.me)
+    logout = Endpoint(calls.logout)
+    logout_all = Endpoint(calls.logout_all)
+    delete_account = Endpoint(calls.delete_account)
     create_room = Endpoint(calls.create_room)
     rooms = Endpoint(calls.rooms)
     room = Endpoint(calls.room)
@@ -269,9 +276,22 @@ class AsyncClient(Endpoints):
         await self._http.aclose()
 
 
+class _NoCookies(CookieJar):
+    """The sid that a client was given is the only one that it sends."""
+
+    def set_cookie(self, cookie: Any) -> None:
+        """Keep none."""
+
+
 def _options(address: str, sid: str | None) -> dict[str, Any]:
     headers = {} if sid is None else {"Authorization": f"Bearer {sid}"}
-    return {"base_url": address, "timeout": TIMEOUT, "trust_env": False, "headers": headers}
+    return {
+        "base_url": address,
+        "timeout": TIMEOUT,
+        "trust_env": False,
+        "headers": headers,
+        "cookies": _NoCookies(),
+    }
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:

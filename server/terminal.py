@@ -38,6 +38,17 @@ class Talk:
     listed: list[RoomOut] = field(default_factory=list)
 
 
+def sign_in(address: str, username: str, password: str) -> str:
+    """The sid of a new session."""
+    try:
+        with Client(address) as tomato:
+            return tomato.login(username, password).sid
+    except Refused as refused:
+        raise TerminalError(str(refused)) from refused
+    except httpx.TransportError as error:
+        raise TerminalError(f"The server at {address} can't be reached or broke off.") from error
+
+
 def talk(address: str, room_id: str | None, sid: str | None = None) -> None:
     """Read messages and commands and show answers until the input ends or /quit."""
     try:
