@@ -22,7 +22,6 @@ secret mongodb_url printf 'mongodb://tomato:%s@mongodb:27017/tomato?authSource=a
 secret redis_url printf 'redis://:%s@redis:6379/0' "$(<secrets/redis_password)"
 secret s3_access_key openssl rand -hex 10
 secret s3_secret_key openssl rand -hex 20
-secret tomato_backup_key openssl rand -base64 32
 secret openai_api_key printf '%s' "${OPENAI_API_KEY:-}"
 chmod 444 secrets/*
 export S3_ACCESS_KEY S3_SECRET_KEY
