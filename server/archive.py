@@ -11,7 +11,7 @@ from memory.keys import turn_of
 from memory.records import Entry, Source
 from server.bodies import JSONRoute
 from server.errors import documented
-from server.identity import CurrentUser
+from server.identity import CurrentUser, OwnedEntry
 from server.resources import AppResources, Resources
 from server.schemas.archive import (
     CategoriesOut,
@@ -127,11 +127,9 @@ async def rename_category(
 
 
 @router.get("/{entry_id}", summary="An entry", responses=documented(404))
-async def get_entry(
-    entry_id: EntryId, user: CurrentUser, resources: AppResources, response: Response
-) -> EntryOut:
+async def get_entry(entry: OwnedEntry, response: Response) -> EntryOut:
     """With its content; its version is the ETag."""
-    return _tagged(await resources.archive.get(user, entry_id), response)
+    return _tagged(entry, response)
 
 
 @router.patch(

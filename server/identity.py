@@ -10,10 +10,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from memory.accounts import Session
-from memory.records import Room, Run
+from memory.records import Entry, Room, Run
 from memory.sessions import is_sid
 from server.errors import APIError
 from server.resources import AppResources, Resources
+from server.schemas.archive import EntryId
 from server.schemas.fields import RoomId, RunId
 from server.settings import Settings
 
@@ -76,8 +77,14 @@ async def owned_run(run_id: RunId, user: CurrentUser, resources: AppResources) -
     return await resources.run_records.get(user, run_id)
 
 
+async def owned_entry(entry_id: EntryId, user: CurrentUser, resources: AppResources) -> Entry:
+    """The asking user's archive entry, whole; NotFound ``entry_not_found`` otherwise."""
+    return await resources.archive.get(user, entry_id)
+
+
 OwnedRoom = Annotated[Room, Depends(owned_room)]
 OwnedRun = Annotated[Run, Depends(owned_run)]
+OwnedEntry = Annotated[Entry, Depends(owned_entry)]
 
 
 def session_end(request: Request, resources: Resources) -> AsyncIterator[None] | None:

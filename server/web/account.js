@@ -2,7 +2,7 @@
 
 import { Refused, ask } from "./api.js";
 import { dialog, field, h } from "./dom.js";
-import { T, switchLanguage } from "./texts.js";
+import { T, said, switchLanguage } from "./texts.js";
 
 /** The page of who is not signed in; `entered()` is called once they are. */
 export function signInPage(entered, why = null) {
@@ -28,7 +28,7 @@ export function signInPage(entered, why = null) {
       await ask("POST", "/api/auth/login", given);
       await entered();
     } catch (error) {
-      wrong.textContent = error instanceof Refused ? error.message : T.offline;
+      wrong.textContent = error instanceof Refused ? said(error) : T.offline;
     } finally {
       button.disabled = false;
     }
@@ -97,7 +97,7 @@ function deletion(done) {
       await ask("DELETE", "/api/auth/me", { password: password.value });
       done();
     } catch (error) {
-      wrong.textContent = error.message;
+      wrong.textContent = error instanceof Refused ? said(error) : T.offline;
     }
   };
   return h(

@@ -6,7 +6,7 @@ import { Archive } from "./archive.js";
 import { h, iconButton } from "./dom.js";
 import { Rooms } from "./rooms.js";
 import { Talk } from "./talk.js";
-import { T } from "./texts.js";
+import { T, said } from "./texts.js";
 
 const root = document.getElementById("app");
 const SIGNED_OUT = new Set(["session_expired", "not_signed_in", "bad_session"]);
@@ -32,7 +32,7 @@ function livingRoom(user) {
   let hiding = null;
   const failed = (error) => {
     if (error instanceof Refused && SIGNED_OUT.has(error.code)) return;
-    alert.textContent = error instanceof Refused ? `${T.wrong} ${error.message}` : T.offline;
+    alert.textContent = error instanceof Refused ? `${T.wrong} ${said(error)}` : T.offline;
     alert.hidden = false;
     clearTimeout(hiding);
     hiding = setTimeout(() => (alert.hidden = true), 8000);

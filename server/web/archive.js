@@ -4,7 +4,7 @@ import { Refused, ask, send } from "./api.js";
 import { announce, clockTime, dialog, field, graphemes, h, iconButton } from "./dom.js";
 import { icon } from "./icons.js";
 import { rendered } from "./markdown.js";
-import { T, language } from "./texts.js";
+import { T, language, said } from "./texts.js";
 
 const LABEL_MOST = 30;
 const TYPING_PAUSE = 200;
@@ -253,7 +253,7 @@ export class Archive {
                 await this.show();
               } catch (error) {
                 if (!(error instanceof Refused)) this.failed(error);
-                wrong.textContent = error.message;
+                wrong.textContent = error instanceof Refused ? said(error) : T.offline;
               }
             },
           },

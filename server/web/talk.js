@@ -4,7 +4,7 @@ import { Refused, ask, chat, follow } from "./api.js";
 import { announce, clockTime, dialog, h, iconButton } from "./dom.js";
 import { icon } from "./icons.js";
 import { MessageView } from "./message.js";
-import { T, language } from "./texts.js";
+import { T, language, said } from "./texts.js";
 
 const TITLE_LOOKS = [500, 1500, 3000, 6000];
 
@@ -265,7 +265,7 @@ export class Talk {
     else if (name === "tool_start") answer.toolStarted(data);
     else if (name === "tool_end") answer.toolEnded(data);
     else if (name === "notice") answer.note(T.notice[data.kind] ?? data.detail);
-    else if (name === "error") answer.note(data.message);
+    else if (name === "error") answer.note(said(data));
     else if (name === "message") {
       answer.keys.push(data.key);
       answer.key = data.key;

@@ -99,6 +99,7 @@ const EN = {
   deleteAccount: "Delete account",
   deleteAccountAsk: "Everything goes: rooms, archive, files. Your password, to be sure:",
   localUser: "You are the local user of this machine: no sign-in is needed.",
+  refused: {},
   menu: "Menu",
   language: "한국어",
   wrong: "That did not work:",
@@ -203,6 +204,30 @@ const KO = {
   deleteAccount: "계정 삭제",
   deleteAccountAsk: "대화방, 보관함, 파일이 모두 사라져요. 확인을 위해 비밀번호를 넣어 주세요:",
   localUser: "이 컴퓨터의 로컬 사용자예요. 로그인이 필요 없어요.",
+  // The server speaks English; what its codes mean to a person who reads Korean.
+  refused: {
+    bad_credentials: "이름이나 비밀번호가 맞지 않아요.",
+    username_taken: "이미 있는 사용자 이름이에요.",
+    registration_closed: "여기서는 운영자가 계정을 만들어요.",
+    too_many_requests: "요청이 너무 많아요. 잠시 뒤에 다시 해 주세요.",
+    too_many_runs: "한꺼번에 쓰고 있는 답이 너무 많아요. 잠시 뒤에 다시 해 주세요.",
+    quota: "오늘 쓸 수 있는 토큰을 다 썼어요. 자정(UTC)이 지나면 다시 쓸 수 있어요.",
+    room_busy: "이 대화방에서는 다른 답을 쓰고 있어요.",
+    room_not_found: "그런 대화방이 없어요.",
+    entry_not_found: "그런 항목이 없어요.",
+    duplicate: "같은 내용이 이미 보관함에 있어요.",
+    changed_since: "그 사이에 바뀌었어요. 다시 열어 보세요.",
+    too_large: "너무 커요.",
+    invalid_field: "들어갈 수 없는 값이 있어요.",
+    file_exists: "같은 이름의 파일이 있어요.",
+    origin_refused: "이 페이지에서는 바꿀 수 없어요.",
+    model_unavailable: "언어 모델에 닿지 않아요. 잠시 뒤에 다시 물어봐 주세요.",
+    model_rate_limited: "언어 모델에 요청이 몰렸어요. 잠시 뒤에 다시 물어봐 주세요.",
+    model_refused: "언어 모델이 요청을 받지 않았어요. 운영자가 설정을 살펴봐야 해요.",
+    model_interrupted: "언어 모델의 답이 중간에 끊겼어요. 다시 물어봐 주세요.",
+    store_unavailable: "저장소가 지금 답하지 않아요. 잠시 뒤에 다시 해 주세요.",
+    internal: "저희 쪽에서 문제가 생겼어요.",
+  },
   menu: "메뉴",
   language: "English",
   wrong: "잘 되지 않았어요:",
@@ -216,6 +241,9 @@ export const language = chosen === "ko" ? "ko" : "en";
 
 /** The texts of this page. */
 export const T = language === "ko" ? KO : EN;
+
+/** What a refusal says to this reader. */
+export const said = ({ code, message }) => T.refused[code] ?? message;
 
 document.documentElement.lang = language;
 

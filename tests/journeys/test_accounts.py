@@ -304,6 +304,45 @@ async def test_too_many_tries_are_slowed_down(settings: Settings) -> None:
         assert (await client.post("/api/auth/register", json=third)).status_code == 429
 
 
+async def test_a_user_s_chats_and_drafts_have_a_rate(settings: Settings) -> None:
+    limited = settings.model_copy(
+        update={"rate_chat": "1 per minute", "rate_draft": "1 per minute"}
+    )
+    async with living(limited) as app, client_of(app) as client:
+        mine = bearer(await signed_up(client, PERSON))
+        room = (await client.post("/api/rooms", json={"title": "t"}, headers=mine)).json()["id"]
+        chat = f"/api/rooms/{room}/chat"
+        for path, body in (
+            (chat, {"message": "hello", "stream": False}),
+            ("/api/archive/drafts", {"content": "레디스 키는 만료된다"}),
+        ):
+            answers = [await client.post(path, json=body, headers=mine) for _ in range(2)]
+            assert [one.status_code for one in answers] == [200, 429], path
+            assert answers[1].headers["retry-after"]
+        assert len(await _messages(client, room, mine)) == 2
+        other = bearer(await signed_up(client, OTHER))
+        body = {"content": "레디스 키는 만료된다"}
+        assert (await client.post("/api/archive/drafts", json=body, headers=other)).is_success
+
+
+async def test_a_cookie_is_secure_in_prod_and_serves_our_own_pages_alone(
+    settings: Settings,
+) -> None:
+    prod = settings.model_copy(update={"env": "prod"})
+    async with living(prod) as app:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://tomato") as client:
+            await client.post("/api/auth/register", json=PERSON)
+            entered = await client.post("/api/auth/login", json=PERSON)
+            assert "; Secure" in entered.headers["set-cookie"]
+            strange = {"Origin": "https://elsewhere.example"}
+            refused = await client.post("/api/rooms", json={}, headers=strange)
+            assert code_of(refused) == (403, "origin_refused")
+            assert (await client.get("/api/rooms")).json()["items"] == []
+            own = {"Origin": "https://tomato"}
+            assert (await client.post("/api/rooms", json={}, headers=own)).status_code == 201
+
+
 BAD: list[tuple[str, object]] = [
     ("username", {"$gt": ""}),
     ("username", ["토마토"]),
