@@ -411,3 +411,45 @@ async def test_it_is_small(browser: Browser, server: TomatoServer) -> None:
             await one
     assert len(sizes) > 10
     assert sum(sizes) < 300_000
+
+
+async def test_the_tools_of_a_message_are_chosen(
+    browser: Browser, server: TomatoServer, openai_server: OpenAIServer
+) -> None:
+    openai_server.script = model_of(ENGLISH)
+    async with watched(browser, server.address, **options(ENGLISH)) as page:
+        await enter(page, server.address, ENGLISH)
+        await page.locator(".tools summary").click()
+        await page.locator(".tools .menu").get_by_role("button", name="None").click()
+        await page.get_by_label("archive_list").check()
+        await say(page, ENGLISH.question)
+        await openai_server.received()
+        offered = openai_server.requests[0]["tools"]
+        assert [tool["function"]["name"] for tool in offered] == ["archive_list"]
+
+
+async def test_a_refusal_is_told_in_the_reader_s_language(
+    browser: Browser, server: TomatoServer
+) -> None:
+    async with watched(browser, server.address, **options(KOREAN)) as page:
+        await page.goto(server.address)
+        await page.locator("input[name=username]").fill("아무개")
+        await page.locator("input[name=password]").fill(PASSWORD)
+        await page.get_by_role("button", name="로그인", exact=True).click()
+        await expect(page.get_by_role("alert")).to_have_text("이름이나 비밀번호가 맞지 않아요.")
+
+
+async def test_an_account_ends_with_its_password(browser: Browser, server: TomatoServer) -> None:
+    async with watched(browser, server.address, **options(ENGLISH)) as page:
+        await enter(page, server.address, ENGLISH)
+        await page.get_by_role("button", name=ENGLISH.account).click()
+        await page.locator("dialog summary").click()
+        await page.locator("dialog input[type=password]").fill("not the password")
+        await page.locator("dialog .danger-zone button").click()
+        await expect(page.locator("dialog .wrong")).not_to_be_empty()
+        await page.locator("dialog input[type=password]").fill(PASSWORD)
+        await page.locator("dialog .danger-zone button").click()
+        await expect(page.locator("input[name=username]")).to_be_visible()
+        async with httpx.AsyncClient(base_url=server.address) as elsewhere:
+            person = {"username": ENGLISH.name, "password": PASSWORD}
+            assert (await elsewhere.post("/api/auth/login", json=person)).status_code == 401
