@@ -67,6 +67,6 @@ class Board(Protocol):
         """The events past these ids, by run; waits a moment for the first."""
         ...
 
-    async def forget(self, room_id: str) -> None:
-        """Drop what is kept of a room's runs that nobody holds."""
+    async def forget(self, room_id: str, running: Collection[str]) -> None:
+        """Drop what is kept of a room's runs but those ``running``; nothing comes after it."""
         ...

@@ -159,8 +159,10 @@ class LocalRuns:
         self._live.pop(run_id, None)
 
     async def forget(self, room_id: str) -> None:
+        # A run whose turn is stored has said all, even while it still tidies up.
+        running = {run.id for run in await self._records.unfinished()}
         for run_id, live in list(self._live.items()):
-            if live.run.room_id == room_id and live.ended_at is not None:
+            if live.run.room_id == room_id and run_id not in running:
                 del self._live[run_id]
 
     async def cancel(self, owner: str, run_id: str) -> None:

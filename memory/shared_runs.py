@@ -126,7 +126,8 @@ class SharedRuns:
 
     async def forget(self, room_id: str) -> None:
         await self._local.forget(room_id)
-        await self._board.forget(room_id)
+        running = [run.id for run in await self._records.unfinished()]
+        await self._board.forget(room_id, running)
 
     async def cancel(self, owner: str, run_id: str) -> None:
         if self._local.log(owner, run_id) is not None:

@@ -82,5 +82,5 @@ class MongoBoard:
         await asyncio.sleep(POLL_SECONDS)
         return {}
 
-    async def forget(self, room_id: str) -> None:
+    async def forget(self, room_id: str, running: Collection[str]) -> None:
         """Nothing is kept."""

@@ -122,13 +122,14 @@ class RedisBoard:
             return {}
         return {ids[name]: [_event(entry) for entry in entries] for name, entries in found}
 
-    async def forget(self, room_id: str) -> None:
+    async def forget(self, room_id: str, running: Collection[str]) -> None:
         with mapped_errors():
             members = cast("set[bytes]", await self._client.smembers(_room(room_id)))
-            for run_id in (member.decode() for member in members):
-                if not await self.held(run_id):
-                    await self._client.delete(_stream(run_id))
-                    await self._client.srem(_room(room_id), run_id)
+            for run_id in {member.decode() for member in members} - set(running):
+                # What its worker still has to tell must not come back.
+                await self._client.set(_lease(run_id), CLOSED, ex=_KEPT)
+                await self._client.delete(_stream(run_id))
+                await self._client.srem(_room(room_id), run_id)
 
 
 def _stream(run_id: str) -> str:

@@ -91,7 +91,7 @@ async def use_board(board: Board) -> None:
     assert await board.kept(RUN.id)
     assert await board.read({RUN.id: 0})
     await board.drop(RUN)
-    await board.forget(RUN.room_id)
+    await board.forget(RUN.room_id, [])
 
 
 async def test_only_core_commands_are_sent(redis: Redis) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -112,29 +112,43 @@ async def test_servers_that_are_well_are_told_so(
     assert s3.secret_key not in said
 
 
-@pytest.fixture
-async def server_on_s3(tmp_path: Path, s3: Bucket) -> AsyncIterator[TomatoServer]:
-    settings = {
-        "S3_ENDPOINT": s3.endpoint,
-        "S3_ACCESS_KEY": s3.access_key,
-        "S3_SECRET_KEY": s3.secret_key,
-        "S3_BUCKET": s3.bucket,
+def on(bucket: Bucket) -> dict[str, str]:
+    """Settings for a bucket."""
+    return {
+        "S3_ENDPOINT": bucket.endpoint,
+        "S3_ACCESS_KEY": bucket.access_key,
+        "S3_SECRET_KEY": bucket.secret_key,
+        "S3_BUCKET": bucket.bucket,
         "S3_SECURE": "off",
     }
-    server = TomatoServer(tmp_path, settings)
+
+
+@pytest.fixture
+async def server_on_s3(tmp_path: Path, s3: Bucket) -> AsyncIterator[TomatoServer]:
+    server = TomatoServer(tmp_path, on(s3))
     await server.start()
     yield server
     await server.kill()
 
 
+@pytest.fixture
+def own_s3(tmp_path: Path) -> Iterator[S3Server]:
+    """A server of this test alone: one that was killed is not soon what it was for others."""
+    with S3Server(tmp_path / "s3") as server:
+        yield server
+
+
 async def test_without_s3_a_file_is_refused_within_five_seconds_and_nothing_is_half_done(
-    server_on_s3: TomatoServer, s3_server: S3Server
+    tmp_path: Path, own_s3: S3Server
 ) -> None:
-    files = await new_files(server_on_s3.address, "저장소가 없어도 메모는 남는다")
+    bucket = own_s3.bucket("tomato")
+    server = TomatoServer(tmp_path, on(bucket))
+    await server.start()
+    files = await new_files(server.address, "저장소가 없어도 메모는 남는다")
     entry = files.removesuffix("/files")
-    async with httpx.AsyncClient(base_url=server_on_s3.address, timeout=5) as client:
+    async with httpx.AsyncClient(base_url=server.address, timeout=5) as client:
         await client.put(f"{files}/a", content=b"kept")
-        s3_server.kill()
+        own_s3.kill()
         try:
             for method, path in (
                 ("PUT", f"{files}/b"),
@@ -150,7 +164,8 @@ async def test_without_s3_a_file_is_refused_within_five_seconds_and_nothing_is_h
             listed = (await client.get(entry)).json()["files"]
             assert [one["name"] for one in listed] == ["a"]
         finally:
-            s3_server.start()
+            await asyncio.to_thread(own_s3.start)
         assert (await client.get(f"{files}/a")).content == b"kept"
         assert (await client.put(f"{files}/b", content=b"x")).status_code == 201
         assert (await client.delete(entry)).status_code == 204
+    await server.kill()

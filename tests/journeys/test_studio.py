@@ -97,7 +97,7 @@ async def test_the_agent_remembers_from_turn_to_turn(client: LangGraphClient) ->
     assert [message["type"] for message in state["messages"]].count("tool") == 2
     stored = await client.threads.get_state(thread)
     for values in (state, stored["values"]):
-        assert set(values) <= {"messages", "summary"}
+        assert set(values) <= {"messages", "summary", "deletions"}
 
 
 async def test_the_agent_streams_its_tokens(client: LangGraphClient) -> None:

@@ -4,12 +4,14 @@ import secrets
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 import orjson
 import pytest
 import urllib3
 from minio import Minio
+from minio.error import MinioException
 
 from tests.services.process import ServerProcess, executable, free_ports
 
@@ -67,7 +69,9 @@ class S3Server(ServerProcess):
         try:
             if not client.bucket_exists(bucket.bucket):
                 client.make_bucket(bucket.bucket)
-        except (urllib3.exceptions.HTTPError, ValueError):
+            # After a restart buckets are there before there is room for objects.
+            client.put_object(bucket.bucket, "ready", BytesIO(b"ready"), 5)
+        except (urllib3.exceptions.HTTPError, MinioException, ValueError):
             return False
         return True
 

@@ -61,7 +61,7 @@ def test_every_error_of_memory_has_a_status() -> None:
     assert len(kinds) >= 8
     statuses = {kind.__name__: status_of(kind("x")) for kind in kinds}
     assert statuses["NotFound"] == 404
-    assert set(statuses.values()) <= {404, 409, 412, 413, 422, 503}
+    assert set(statuses.values()) <= {404, 409, 412, 413, 422, 429, 503}
 
 
 async def test_a_store_error_keeps_its_code_and_details(asking: httpx.AsyncClient) -> None:
