@@ -160,7 +160,7 @@ async def test_a_room_is_deleted_whole_or_not_at_all(
         refused = await client.delete(f"/api/rooms/{room}")
         assert refused.status_code == 503
         assert await messages(client, room) == before
-    # It is back, but its first connections may still be the old ones: that is told, and tried again.
+    # It is back, but the first connections may still be the old ones: that is told, and retried.
     async with asyncio.timeout(10):
         while (answer := await client.delete(f"/api/rooms/{room}")).status_code == 503:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
