@@ -59,6 +59,7 @@ class S3Server(ServerProcess):
             *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64"),
             *("-s3.port.iceberg=0", "-s3.port.lance=0", "-master.electionTimeout=1s"),
             "-volume.preStopSeconds=0",
+            "-volume.max=500",  # each bucket takes several, and eight are soon gone
             *self._ports(),
         ]
 
