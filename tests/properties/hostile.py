@@ -183,7 +183,7 @@ SLOW_BEHAVIOURS: Sequence[Behaviour] = (a_megabyte_in_pieces,)
 class HostileModel(BaseChatModel):
     """Behaves in turn as told, over and over; keeps what it was asked."""
 
-    behaviours: Sequence[Behaviour]
+    behaviours: Sequence[Behaviour] = ()
     _asked: list[tuple[list[BaseMessage], bool]] = PrivateAttr(default_factory=list)
 
     @property

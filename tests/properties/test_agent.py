@@ -1,9 +1,12 @@
 """The agent never runs away: whatever model and tools do, a turn ends in bounds with a text."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -19,7 +22,7 @@ from langchain_core.messages import (
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
-from graphs.chat import build_chat_graph
+from graphs.chat import ChatGraph, build_chat_graph
 from graphs.limits import Limits
 from graphs.state import ChatContext, ChatEvent, Notice, Said, Token, ToolEnd, ToolStart
 from tests.properties.hostile import (
@@ -50,12 +53,21 @@ class Outcome:
         return [event.message for event in self.events if isinstance(event, Said)]
 
 
-async def _turns(behaviours: Sequence[Behaviour], limits: Limits, questions: int) -> Outcome:
-    model, counter = HostileModel(behaviours=behaviours), Counter()
+@cache
+def _stage(limits: Limits) -> tuple[ChatGraph, HostileModel, Counter]:
+    """What every example of the same limits is played on: to build it costs more than a turn."""
+    model, counter = HostileModel(), Counter()
     graph = build_chat_graph(model, counter.tools(), limits=limits, checkpointer=InMemorySaver())
+    return graph, model, counter
+
+
+async def _turns(behaviours: Sequence[Behaviour], limits: Limits, questions: int) -> Outcome:
+    graph, model, counter = _stage(limits)
+    model.behaviours = behaviours
+    counter.users.clear()
     loop = asyncio.get_running_loop()
     config: RunnableConfig = {
-        "configurable": {"thread_id": "room"},
+        "configurable": {"thread_id": str(uuid4())},
         "recursion_limit": 4 * limits.model_calls + 10,
     }
     for number in range(questions):
@@ -72,8 +84,19 @@ async def _turns(behaviours: Sequence[Behaviour], limits: Limits, questions: int
                 durability="exit",
             )
         ]
+    seconds = loop.time() - start
     state = await graph.aget_state(config)
-    return Outcome(events, state.values["messages"], model, counter, loop.time() - start)
+    assert isinstance(graph.checkpointer, InMemorySaver)
+    await graph.checkpointer.adelete_thread(config["configurable"]["thread_id"])
+    return Outcome(events, state.values["messages"], model, counter, seconds)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _unlogged() -> Iterator[None]:
+    """The tools fail thousands of times; each failure would be told at length."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def _assert_paired(messages: Sequence[BaseMessage]) -> None:
@@ -130,7 +153,6 @@ def _assert_told(outcome: Outcome) -> None:
     assert outcome.said[-1].text.strip()[:1000] in tokens
 
 
-@pytest.mark.timeout(600)  # so many examples take over a minute on a quiet machine
 @pytest.mark.timeout(1200)
 @settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(BEHAVIOURS), min_size=1, max_size=6), st.integers(1, 2))
