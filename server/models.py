@@ -37,6 +37,6 @@ def build_chat_model(spec: ModelSpec) -> BaseChatModel:
 
 async def close_chat_model(model: BaseChatModel) -> None:
     """Close the connections that a model keeps open between its calls."""
-    client = getattr(model, "root_async_client", None)
-    if client is not None:
-        await client.close()
+    close = getattr(model, "close", None)
+    if close is not None:
+        await close()

@@ -5,14 +5,13 @@ hears. Here all that arrived together becomes one chunk, made by the library's o
 """
 
 import asyncio
-import json
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import aiohttp
+import httpx2
 import openai
 import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, BaseCallbackManager
@@ -25,18 +24,18 @@ from langchain_core.runnables.config import ensure_config
 from langchain_core.tracers.context import _tracing_v2_is_enabled
 from langchain_openai import ChatOpenAI
 from langchain_openai.chat_models.base import _handle_openai_api_error, _handle_openai_bad_request
-from pydantic import SecretStr
+from pydantic import PrivateAttr, SecretStr
 
 from server.models import ModelSpec
-
-Event = dict[str, Any]
+from server.openai_events import Event, EventReader, merged
 
 OPENAI = "https://api.openai.com/v1"
 CONNECT_SECONDS = 10.0
+GATHER_SECONDS = 0.04
+"""How long words may wait for those that come after them: 25 times a second is fluent."""
 
 _NO_KEY = SecretStr("none")
 
-_BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _OWN_OPTIONS = frozenset({"extra_headers", "extra_query", "extra_body", "response_format"})
 
 
@@ -46,6 +45,8 @@ class StreamingChatOpenAI(ChatOpenAI):
     Whatever is out of the ordinary (the Responses API, retries, options of a single request) takes
     the library's own way.
     """
+
+    _kept: aiohttp.ClientSession | None = PrivateAttr(default=None)
 
     async def astream(
         self,
@@ -109,54 +110,65 @@ class StreamingChatOpenAI(ChatOpenAI):
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
         kind: type[Any] = AIMessageChunk
         try:
-            async with (
-                self._opened(payload) as response,
-                aclosing(_together(response.aiter_bytes())) as reads,
-            ):
-                async for events in _events(reads, response.request):
-                    for event in merged(events):
-                        chunk = self._convert_chunk_to_generation_chunk(event, kind, {})
-                        if chunk is None:
-                            continue
-                        kind = chunk.message.__class__
-                        if run_manager:
-                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                        yield chunk
+            async with self._opened(payload) as arriving:
+                async for event in arriving.events():
+                    chunk = self._convert_chunk_to_generation_chunk(event, kind, {})
+                    if chunk is None:
+                        continue
+                    kind = chunk.message.__class__
+                    arriving.spoken |= bool(chunk.text)
+                    if run_manager:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
         except openai.BadRequestError as error:
             _handle_openai_bad_request(error)
         except openai.APIError as error:
             _handle_openai_api_error(error)
 
     @asynccontextmanager
-    async def _opened(self, payload: Mapping[str, Any]) -> AsyncIterator[Any]:
-        """The streamed response of the server, by the client's own connections and key."""
+    async def _opened(self, payload: Mapping[str, Any]) -> AsyncIterator["Arriving"]:
+        """The body of the server's answer, by the client's address, key and times."""
         client = self.root_async_client
-        request = client._client.build_request(
-            "POST",
-            f"{str(client.base_url).rstrip('/')}/chat/completions",
-            content=orjson.dumps(payload),
-            headers={
-                name: value
-                for name, value in {**client.default_headers, **client.auth_headers}.items()
-                if isinstance(value, str)
-            },
-            params=client.default_query,
-            timeout=client.timeout,
-        )
+        url = f"{str(client.base_url).rstrip('/')}/chat/completions"
         try:
-            response = await client._client.send(request, stream=True)
-            try:
-                if response.is_error:
-                    await response.aread()
-                    raise client._make_status_error_from_response(response)
-                yield response
-            finally:
-                await response.aclose()
-        except Exception as error:
-            told = _connection_error(error, request)
-            if told is None:
-                raise
-            raise told from error
+            async with self._session().post(
+                url,
+                data=orjson.dumps(payload),
+                headers={
+                    name: value
+                    for name, value in {**client.default_headers, **client.auth_headers}.items()
+                    if isinstance(value, str)
+                },
+                params=client.default_query or None,
+                timeout=_timeout(client.timeout),
+            ) as response:
+                if not response.ok:
+                    raise client._make_status_error_from_response(await _told(response, url))
+                yield Arriving(response.content, url)
+        except TimeoutError as error:
+            raise openai.APITimeoutError(request=_request(url)) from error
+        except aiohttp.ClientError as error:
+            raise openai.APIConnectionError(request=_request(url)) from error
+
+    def _session(self) -> aiohttp.ClientSession:
+        """Connections that are kept between calls; made in the loop that uses them."""
+        if self._kept is None:
+            secure = self.root_async_client.base_url.scheme == "https"
+            self._kept = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0,  # runs are bounded, and none may wait for another's connection
+                    ssl=httpx2.create_ssl_context() if secure else True,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=True,
+            )
+        return self._kept
+
+    async def close(self) -> None:
+        """Close the connections that are kept between calls."""
+        if self._kept is not None:
+            await self._kept.close()
+        await self.root_async_client.close()
 
     def _heard(self, config: RunnableConfig) -> bool:
         """Whether anybody listens to the calls of this model."""
@@ -220,178 +232,75 @@ def _closable(stream: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     return stream
 
 
-def _connection_error(error: Exception, request: Any) -> openai.APIError | None:
-    """A failure of the transport as the client tells it, None for any other."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    if isinstance(error, openai.OpenAIError) or "HTTPError" not in names:
-        return None
-    if "TimeoutException" in names:
-        return openai.APITimeoutError(request=request)
-    return openai.APIConnectionError(request=request)
+class Arriving:
+    """The body of an answer as it comes; ``spoken`` once it has said a word."""
 
+    def __init__(self, content: aiohttp.StreamReader, url: str) -> None:
+        self._content = content
+        self._reader = EventReader(url)
+        self.spoken = False
 
-async def _together(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """What arrives before the reader looks again, as one piece."""
-    arrived = bytearray()
-    more = asyncio.Event()
+    async def events(self) -> AsyncIterator[Event]:
+        """The events up to ``[DONE]``, neighbours made one; raises the error that one may be.
 
-    async def receive() -> None:
+        The first words are handed on as they come; later ones may wait for each other.
+        """
+        while True:
+            data = await self._next()
+            batch = self._reader.read(data) if data else self._reader.end()
+            for event in merged(batch.events):
+                yield event
+            if batch.failure is not None:
+                raise batch.failure
+            if not data:
+                return
+            if self.spoken or batch.done:
+                await self._gather()  # also: only what was read to its end is used again
+            if batch.done:
+                return
+
+    async def _next(self) -> bytes:
+        """What has come by now, at least something; nothing at the end."""
         try:
-            async for data in stream:
-                arrived.extend(data)
-                more.set()
-        finally:
-            more.set()
+            return await self._content.readany()
+        except aiohttp.ClientError:
+            left = self._left()
+            if left:
+                return left
+            raise
 
-    receiving = asyncio.create_task(receive())
-    try:
-        while not (receiving.done() and not arrived):
-            await more.wait()
-            more.clear()
-            if arrived:
-                data = bytes(arrived)
-                arrived.clear()
-                yield data
-            if receiving.done():
-                more.set()
-        receiving.result()
-    finally:
-        receiving.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await receiving
+    def _left(self) -> bytes:
+        """What came before the connection broke, which the reader hides behind the error."""
+        held, start = self._content._buffer, self._content._buffer_offset
+        left = b"".join(held)[start:]
+        held.clear()
+        self._content._buffer_offset = 0
+        return left
+
+    async def _gather(self) -> None:
+        """Let more come, for a moment or to the end."""
+        with suppress(TimeoutError, aiohttp.ClientError):
+            async with asyncio.timeout(GATHER_SECONDS):
+                await self._content.wait_eof()
 
 
-@dataclass(slots=True)
-class _Batch:
-    """The events of one read, and what comes after them: more, the end, or an error."""
-
-    events: list[Event] = field(default_factory=list)
-    done: bool = False
-    failure: Exception | None = None
-
-
-async def _events(reads: AsyncIterator[bytes], request: Any) -> AsyncIterator[list[Event]]:
-    """The events that each read completes, up to ``[DONE]``; raises the error that one may be."""
-    rest = b""
-    async for data in reads:
-        *blocks, rest = _BLANK_LINE.split(rest + data)
-        batch = _parsed(blocks, request)
-        yield batch.events
-        if batch.failure is not None:
-            raise batch.failure
-        if batch.done:
-            return
-    # A stream may end without its last blank line.
-    batch = _parsed([rest], request)
-    yield batch.events
-    if batch.failure is not None:
-        raise batch.failure
+def _timeout(given: Any) -> aiohttp.ClientTimeout:
+    if isinstance(given, openai.Timeout):
+        return aiohttp.ClientTimeout(
+            total=None, connect=given.pool, sock_connect=given.connect, sock_read=given.read
+        )
+    return aiohttp.ClientTimeout(total=None, sock_connect=given, sock_read=given)
 
 
-def _parsed(blocks: Sequence[bytes], request: Any) -> _Batch:
-    batch = _Batch()
-    for block in blocks:
-        data = _data(block)
-        if data is None:
-            continue
-        if data.startswith(b"[DONE]"):
-            batch.done = True
-            return batch
-        try:
-            event = _decoded(data)
-        except ValueError as error:
-            batch.failure = error
-            return batch
-        if not isinstance(event, dict):
-            batch.failure = TypeError("an event of the stream is no JSON object")
-            return batch
-        if event.get("error"):
-            batch.failure = _told_error(event["error"], request)
-            return batch
-        batch.events.append(event)
-    return batch
-
-
-def _data(block: bytes) -> bytes | None:
-    """The data of one event of the stream; None if it has none."""
-    if block.startswith(b"data: ") and b"\n" not in block and b"\r" not in block:
-        return block[6:]
-    lines = [
-        line[5:].removeprefix(b" ") for line in block.splitlines() if line.startswith(b"data:")
-    ]
-    return b"\n".join(lines) if lines else None
-
-
-def _decoded(data: bytes) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        # Half surrogate pairs, which the stricter reader refuses; other faults fail here too.
-        return json.loads(data)
-
-
-def _told_error(error: Any, request: Any) -> openai.APIError:
-    message = error.get("message") if isinstance(error, Mapping) else None
-    words = (
-        message if isinstance(message, str) and message else "An error occurred during streaming"
+async def _told(response: aiohttp.ClientResponse, url: str) -> httpx2.Response:
+    """A refusal in the words of the client's own transport."""
+    return httpx2.Response(
+        response.status,
+        headers=list(response.headers.items()),
+        content=await response.read(),
+        request=_request(url),
     )
-    return openai.APIError(message=words, request=request, body=error)
 
 
-def merged(events: Iterable[Event]) -> Iterator[Event]:
-    """The same events with neighbours made one where both only add text or arguments."""
-    held: Event | None = None
-    for event in events:
-        if held is not None and _add(held, event):
-            continue
-        if held is not None:
-            yield held
-        held = event
-    if held is not None:
-        yield held
-
-
-def _add(held: Event, event: Event) -> bool:
-    """Add what an event says to the one before it; False, and nothing changes, if it can't be."""
-    before, after = _delta(held), _delta(event)
-    if before is None or after is None or before.keys() - {"role"} != after.keys() - {"role"}:
-        return False
-    if after.get("role") not in (None, before.get("role")):
-        return False
-    if isinstance(before.get("content"), str) and isinstance(after.get("content"), str):
-        if len(before.keys() - {"role"}) > 1:
-            return False
-        before["content"] += after["content"]
-        return True
-    return before.keys() - {"role"} == {"tool_calls"} and _add_arguments(before, after)
-
-
-def _add_arguments(before: Event, after: Event) -> bool:
-    """More of the arguments of the same call."""
-    try:
-        (first,), (more,) = before["tool_calls"], after["tool_calls"]
-        same = first["index"] == more["index"] and first["index"] is not None
-        continued = not more.get("id") and not more["function"].get("name")
-        begun, piece = first["function"]["arguments"], more["function"]["arguments"]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return False
-    if not (same and continued and isinstance(begun, str) and isinstance(piece, str)):
-        return False
-    first["function"]["arguments"] = begun + piece
-    return True
-
-
-def _delta(event: Event) -> Event | None:
-    """What an event adds, without its empty fields; None if it says anything beside that."""
-    choices = event.get("choices")
-    if not isinstance(choices, list) or len(choices) != 1 or event.get("usage"):
-        return None
-    choice = choices[0]
-    if not isinstance(choice, dict) or choice.get("finish_reason") or choice.get("logprobs"):
-        return None
-    delta = choice.get("delta")
-    if not isinstance(delta, dict):
-        return None
-    for name in [name for name, value in delta.items() if value is None]:
-        del delta[name]
-    return delta
+def _request(url: str) -> httpx2.Request:
+    return httpx2.Request("POST", url)

@@ -17,6 +17,7 @@ from langchain_openai import ChatOpenAI
 from openai import DefaultAsyncHttpxClient
 from pydantic import SecretStr
 
+from server.models import close_chat_model
 from server.openai_models import StreamingChatOpenAI
 from tests.services import openai_wire as wire
 from tests.services.openai_server import OpenAIServer, Reply
@@ -108,6 +109,11 @@ def model_of(kind: type[ChatOpenAI], server: OpenAIServer) -> ChatOpenAI:
     )
 
 
+async def closed(model: ChatOpenAI) -> None:
+    await model.root_async_client.close()
+    await close_chat_model(model)
+
+
 async def outcome(model: ChatOpenAI) -> Outcome:
     """The sum of all that came, and the error that ended it."""
     heard: list[AIMessageChunk] = []
@@ -132,7 +138,7 @@ async def both(server: OpenAIServer, reply: Reply) -> tuple[Outcome, Outcome]:
         model = model_of(kind, server)
         server.reply(reply)
         outcomes.append(await outcome(model))
-        await model.root_async_client.close()
+        await closed(model)
     return outcomes[0], outcomes[1]
 
 
@@ -195,5 +201,5 @@ async def test_a_callback_hears_as_much(server: OpenAIServer) -> None:
         ]
         assert "".join(chunk.text for chunk in chunks) == "".join(listener.tokens)
         heard.append(("".join(listener.tokens), listener.ended))
-        await model.root_async_client.close()
+        await closed(model)
     assert heard[0] == heard[1]
