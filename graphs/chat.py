@@ -5,9 +5,9 @@ It always ends with a text, inside the turn's limits, and every tool call has it
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import (
@@ -25,6 +25,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from graphs.calls import clean, has_text, preview, results_of, tidy
 from graphs.fallback import plain_answer, stop_for
@@ -54,6 +55,7 @@ from tools.caller import Caller
 
 ChatGraph = CompiledStateGraph[ChatState, ChatContext, ChatInput, ChatOutput]
 Update = dict[str, Any]
+Step = Command[Literal["model", "tools", "conclude", "__end__"]]
 Write = Callable[[Any], None]
 
 
@@ -75,15 +77,42 @@ class Agent:
         self._prompt = SystemPrompt(archive, digest_tokens=limits.digest_tokens)
         self._history = history
 
-    async def recall(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
-        """Begin a turn: a window that agrees with the history, the question, a fresh budget."""
-        context, asked = _context(runtime), state["messages"][-1]
+    async def ask(self, state: ChatState, runtime: Runtime[ChatContext]) -> Step:
+        """Ask the model, with tools; the first call of a turn begins it."""
+        context, write = _context(runtime), runtime.stream_writer
+        begun = {} if "progress" in state else await self._begin(state, context)
+        state = cast("ChatState", {**state, **begun})
+        system = await self._prompt.compose(context.user, state.get("summary"))
+        progress = state["progress"]
+        bound = self._toolbox.bind(context.tools)
+        prompt = [SystemMessage(system), *state["messages"]]
+        reply, cut_by = await self._stream(bound, prompt, write, progress, until=progress.soft)
+        message = reply.message(whole=cut_by is None)
+        kept, refused = tidy(message, progress, self._limits)
+        asked = len(message.tool_calls) + len(message.invalid_tool_calls)
+        dropped = asked - len(kept.tool_calls)
+        ended: Reason | None = "steps" if dropped else cut_by
+        progress = replace(
+            _stop(progress, ended, state, write) if ended else progress,
+            model_calls=progress.model_calls + 1,
+            dropped=dropped,
+            refused=refused,
+        )
+        said, progress = _say(kept, progress, write)
+        messages = [*state["messages"], *said]
+        following = after_model(messages[-1], progress)
+        update = {**begun, "system": system, **self._kept(messages, progress, following == END)}
+        return Command(update=update, goto=following)
+
+    async def _begin(self, state: ChatState, context: ChatContext) -> Update:
+        """A window that agrees with the history, the question, a fresh budget."""
+        asked = state["messages"][-1]
         window = await self._window(state, context)
         number = context.turn or 1 + (turn_of(str(window[-1].id)) if window else 0)
         question = HumanMessage(id=message_key(number, 0), content=str(asked.text))
         now, limits = asyncio.get_running_loop().time(), self._limits
         return {
-            "messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *window, question],
+            "messages": [*window, question],
             "summary": context.summary if context.room_id else state.get("summary"),
             "deletions": context.deletions,
             "progress": Progress(
@@ -114,30 +143,7 @@ class Agent:
         )
         return [from_record(record) for record in records]
 
-    async def compose(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
-        """Make the system prompt of the next call."""
-        return {"system": await self._prompt.compose(_context(runtime).user, state.get("summary"))}
-
-    async def call(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
-        """Ask the model, with tools."""
-        progress, write = state["progress"], runtime.stream_writer
-        bound = self._toolbox.bind(_context(runtime).tools)
-        prompt = [SystemMessage(state["system"]), *state["messages"]]
-        reply, cut_by = await self._stream(bound, prompt, write, progress, until=progress.soft)
-        message = reply.message(whole=cut_by is None)
-        kept, refused = tidy(message, progress, self._limits)
-        asked = len(message.tool_calls) + len(message.invalid_tool_calls)
-        dropped = asked - len(kept.tool_calls)
-        ended: Reason | None = "steps" if dropped else cut_by
-        progress = replace(
-            _stop(progress, ended, state, write) if ended else progress,
-            model_calls=progress.model_calls + 1,
-            dropped=dropped,
-            refused=refused,
-        )
-        return _say(kept, progress, write)
-
-    async def use_tools(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
+    async def use_tools(self, state: ChatState, runtime: Runtime[ChatContext]) -> Step:
         """Give every call of the last message its result: run it, repeat one, or refuse."""
         progress, write, context = state["progress"], runtime.stream_writer, _context(runtime)
         calls = _calls(state)
@@ -160,37 +166,32 @@ class Agent:
             progress = _stop(progress, "time", state, write)
         if progress.model_calls >= self._limits.model_calls - 1:
             progress = _stop(progress, "steps", state, write)
-        return {"messages": messages, "progress": progress}
+        update = {"messages": messages, "progress": progress}
+        return Command(update=update, goto=after_tools(progress))
 
     async def conclude(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
-        """Ask once more, without tools, for an answer from what there is."""
+        """Ask once more, without tools, for an answer from what there is; else say it plainly."""
         progress, write = state["progress"], runtime.stream_writer
+        messages = list(state["messages"])
         reason = progress.stop.detail if progress.stop else "The last reply was empty."
         system = self._prompt.concluding(state["system"], reason)
-        prompt = [SystemMessage(system), *state["messages"]]
-        try:
+        prompt = [SystemMessage(system), *messages]
+        # The turn has its results; a plain sentence on them is better than an error.
+        with suppress(ModelError):
             reply, _ = await self._stream(self._model, prompt, write, progress, until=progress.hard)
-        except ModelError:
-            # The turn has its results; a plain sentence on them is better than an error.
-            return {}
-        message, _ = tidy(reply.message(whole=False), progress, self._limits)
-        return _say(message, replace(progress, model_calls=progress.model_calls + 1), write)
-
-    async def finish(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
-        """End with a text in any case, and keep no more than the window."""
-        messages, progress = list(state["messages"]), state["progress"]
+            message, _ = tidy(reply.message(whole=False), progress, self._limits)
+            progress = replace(progress, model_calls=progress.model_calls + 1)
+            said, progress = _say(message, progress, write)
+            messages += said
         if not _answered(messages[-1]):
-            question = _question(state)
-            turn = [m for m in messages if turn_of(str(m.id)) == progress.number]
-            answer = AIMessage(
-                id=message_key(progress.number, progress.messages),
-                content=plain_answer(question, turn),
-            )
-            runtime.stream_writer(Token(str(answer.text)))
-            runtime.stream_writer(Said(answer))
-            messages.append(answer)
-        window = fit(messages, self._limits.window_tokens)
-        return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *window]}
+            messages.append(_plain(state, messages, progress, write))
+        return self._kept(messages, progress, answered=True)
+
+    def _kept(self, messages: list[AnyMessage], progress: Progress, answered: bool) -> Update:
+        """The messages of the talk, no more of them than the window once the turn is answered."""
+        if answered:
+            messages = fit(messages, self._limits.window_tokens)
+        return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *messages], "progress": progress}
 
     async def _stream(
         self,
@@ -238,15 +239,26 @@ def _stop(progress: Progress, reason: Reason, state: ChatState, write: Write) ->
     return replace(progress, stop=stop)
 
 
-def _say(message: AIMessage, progress: Progress, write: Write) -> Update:
-    """Add what the model said to the turn; a message that says nothing is none."""
+def _say(message: AIMessage, progress: Progress, write: Write) -> tuple[list[AIMessage], Progress]:
+    """What the model said, for the turn; a message that says nothing is none."""
     if not has_text(message) and not message.tool_calls:
-        return {"progress": progress}
+        return [], progress
     write(Said(message))
-    return {
-        "messages": [message],
-        "progress": replace(progress, messages=progress.messages + 1),
-    }
+    return [message], replace(progress, messages=progress.messages + 1)
+
+
+def _plain(
+    state: ChatState, messages: Sequence[AnyMessage], progress: Progress, write: Write
+) -> AIMessage:
+    """An answer in our own words, said as the model would."""
+    turn = [message for message in messages if turn_of(str(message.id)) == progress.number]
+    answer = AIMessage(
+        id=message_key(progress.number, progress.messages),
+        content=plain_answer(_question(state), turn),
+    )
+    write(Token(str(answer.text)))
+    write(Said(answer))
+    return answer
 
 
 def _calls(state: ChatState) -> list[ToolCall]:
@@ -290,18 +302,9 @@ def build_chat_graph(
     graph = StateGraph(
         ChatState, context_schema=ChatContext, input_schema=ChatInput, output_schema=ChatOutput
     )
-    graph.add_node("recall", agent.recall)
-    graph.add_node("compose", agent.compose)
-    graph.add_node("model", agent.call)
-    graph.add_node("tools", agent.use_tools)
+    graph.add_node("model", agent.ask, destinations=("tools", "conclude", END))
+    graph.add_node("tools", agent.use_tools, destinations=("model", "conclude"))
     graph.add_node("conclude", agent.conclude)
-    graph.add_node("finish", agent.finish)
-
-    graph.add_edge(START, "recall")
-    graph.add_edge("recall", "compose")
-    graph.add_edge("compose", "model")
-    graph.add_conditional_edges("model", after_model, ["tools", "conclude", "finish"])
-    graph.add_conditional_edges("tools", after_tools, ["compose", "conclude"])
-    graph.add_edge("conclude", "finish")
-    graph.add_edge("finish", END)
+    graph.add_edge(START, "model")
+    graph.add_edge("conclude", END)
     return graph.compile(checkpointer=checkpointer, name="chat")

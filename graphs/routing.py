@@ -2,23 +2,21 @@
 
 from typing import Literal
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AnyMessage
 
 from graphs.calls import has_text
-from graphs.state import ChatState
+from graphs.limits import Progress
 
 
-def after_model(state: ChatState) -> Literal["tools", "conclude", "finish"]:
+def after_model(last: AnyMessage, progress: Progress) -> Literal["tools", "conclude", "__end__"]:
     """Calls are answered; a text is the answer, unless a budget dropped calls beside it."""
-    last = state["messages"][-1]
     if not isinstance(last, AIMessage):
         return "conclude"
     if last.tool_calls:
         return "tools"
-    whole = has_text(last) and not state["progress"].dropped
-    return "finish" if whole else "conclude"
+    return "__end__" if has_text(last) and not progress.dropped else "conclude"
 
 
-def after_tools(state: ChatState) -> Literal["compose", "conclude"]:
+def after_tools(progress: Progress) -> Literal["model", "conclude"]:
     """The model sees the results, with tools as long as nothing has ended their use."""
-    return "conclude" if state["progress"].stop else "compose"
+    return "conclude" if progress.stop else "model"

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
 
 from memory.keys import turn_of
 from memory.records import Message, Status, ToolCall, Usage
-from memory.turns import newest_turns
+from memory.tokens import PER_MESSAGE, estimate_tokens
+from memory.turns import message_tokens
 
 _UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,6 +75,19 @@ def usage_from(message: AIMessage) -> Usage | None:
 
 def fit(messages: Sequence[AnyMessage], max_tokens: int) -> list[AnyMessage]:
     """The newest whole turns that fit into ``max_tokens``; always the newest."""
-    records = [to_record(message, _UNTIMED) for message in reversed(messages)]
-    kept = {record.key for record in newest_turns(records, max_tokens)}
-    return [message for message in messages if message.id in kept]
+    kept: list[AnyMessage] = []
+    spent = 0
+    for _, group in groupby(reversed(messages), key=lambda message: turn_of(str(message.id))):
+        turn = list(group)
+        spent += sum(map(_tokens, turn))
+        if kept and spent > max_tokens:
+            break
+        kept.extend(turn)
+    return kept[::-1]
+
+
+def _tokens(message: AnyMessage) -> int:
+    """As ``memory.turns.message_tokens`` counts, without making a record of the message."""
+    if isinstance(message, AIMessage) and message.tool_calls:
+        return message_tokens(to_record(message, _UNTIMED))
+    return PER_MESSAGE + estimate_tokens(str(message.text))

@@ -7,7 +7,6 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMes
 
 from graphs.limits import Progress, Stop
 from graphs.routing import after_model, after_tools
-from graphs.state import ChatState
 
 CALL: Any = {"id": "c", "name": "look", "args": {}, "type": "tool_call"}
 QUESTION = HumanMessage("질문")
@@ -18,9 +17,8 @@ TIME = Stop(kind="time_limit", detail="")
 STEPS = Stop(kind="step_limit", detail="")
 
 
-def state(last: AnyMessage, stop: Stop | None = None, dropped: int = 0) -> ChatState:
-    progress = Progress(number=1, soft=1, hard=2, stop=stop, dropped=dropped)
-    return {"messages": [QUESTION, last], "progress": progress}
+def progress(stop: Stop | None = None, dropped: int = 0) -> Progress:
+    return Progress(number=1, soft=1, hard=2, stop=stop, dropped=dropped)
 
 
 @pytest.mark.parametrize(
@@ -29,9 +27,9 @@ def state(last: AnyMessage, stop: Stop | None = None, dropped: int = 0) -> ChatS
         (CALLS, None, 0, "tools"),
         (BOTH, None, 0, "tools"),
         (CALLS, STEPS, 34, "tools"),
-        (ANSWER, None, 0, "finish"),
-        (ANSWER, TIME, 0, "finish"),
-        (ANSWER, STEPS, 0, "finish"),
+        (ANSWER, None, 0, "__end__"),
+        (ANSWER, TIME, 0, "__end__"),
+        (ANSWER, STEPS, 0, "__end__"),
         (ANSWER, STEPS, 3, "conclude"),
         (EMPTY, None, 0, "conclude"),
         (QUESTION, TIME, 0, "conclude"),
@@ -39,9 +37,9 @@ def state(last: AnyMessage, stop: Stop | None = None, dropped: int = 0) -> ChatS
     ],
 )
 def test_after_the_model(last: AnyMessage, stop: Stop | None, dropped: int, where: str) -> None:
-    assert after_model(state(last, stop, dropped)) == where
+    assert after_model(last, progress(stop, dropped)) == where
 
 
-@pytest.mark.parametrize(("stop", "where"), [(None, "compose"), (TIME, "conclude")])
+@pytest.mark.parametrize(("stop", "where"), [(None, "model"), (TIME, "conclude")])
 def test_after_the_tools(stop: Stop | None, where: str) -> None:
-    assert after_tools(state(RESULT, stop)) == where
+    assert after_tools(progress(stop)) == where

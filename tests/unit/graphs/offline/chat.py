@@ -56,7 +56,7 @@ class Chat:
         """Leave only what was said in plain text, as an old window does."""
         config: Any = {"configurable": {"thread_id": "room"}}
         kept = (await self.graph.aget_state(config)).values["messages"]
-        await self.graph.aupdate_state(config, {"messages": _gone(kept)}, as_node="finish")
+        await self.graph.aupdate_state(config, {"messages": _gone(kept)}, as_node="conclude")
 
 
 def _gone(messages: Sequence[AnyMessage]) -> list[Any]:
