@@ -108,6 +108,12 @@ class MongoDatabase:
             async with self.database.client.start_session() as session:
                 return await session.with_transaction(work)
 
+    @asynccontextmanager
+    async def in_order(self) -> AsyncIterator[None]:
+        """Steps that may be cut short anywhere, within the time of one unit of work."""
+        with mapped_errors(), timeout(WAIT_MS / 1000):
+            yield
+
     async def _prepare(self) -> None:
         schema = await self.database["schema"].find_one({"_id": "tomato"})
         if schema is not None and schema["version"] > SCHEMA_VERSION:

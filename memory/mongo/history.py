@@ -1,14 +1,17 @@
-"""The history of rooms in MongoDB: one document per message, a turn's end in one unit of work.
+"""The history of rooms in MongoDB: one document per message.
 
-What counts of a room's messages ends at its ``last_key``: on a server without transactions that
-one field, set last, makes a turn's messages appear all at once.
+What counts of a room's messages ends at its ``last_key``: that one field, set last, makes a turn's
+messages appear all at once. So a turn needs no transaction, which would double its cost; only its
+last write waits for the majority and the journal, and takes along all that came before it.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.write_concern import WriteConcern
 
 from memory.errors import Conflict, NotFound
 from memory.keys import LAST_INDEX, message_key, turn_of
@@ -22,11 +25,25 @@ from memory.mongo.documents import (
 )
 from memory.mongo.faults import mapped_errors
 from memory.mongo.rooms import closed_room, owned_room, within
-from memory.records import Deleted, Message, Page, Room, Run, Status, Summary, Turn
+from memory.records import (
+    Deleted,
+    Message,
+    OpenTurn,
+    Page,
+    Room,
+    Run,
+    Status,
+    Summary,
+    Turn,
+)
 from memory.times import now, to_micros
 from memory.turns import message_tokens, newest_turns, with_companions
 
 DUPLICATE = 11000
+TRIES = 3
+EARLY = WriteConcern(w=1)
+
+Collection = AsyncCollection[Document]
 
 
 class MongoHistory:
@@ -36,76 +53,85 @@ class MongoHistory:
         self._database = database
         self._rooms, self._messages = database["rooms"], database["messages"]
         self._runs = database["runs"]
+        # What an acknowledged write follows on the same server is kept when that one is.
+        self._early_rooms, self._early_messages, self._early_runs = (
+            collection.with_options(write_concern=EARLY)
+            for collection in (self._rooms, self._messages, self._runs)
+        )
 
     async def begin(self, run: Run, content: str) -> Turn:
-        async def work(session: Session) -> Turn:
-            await self._refuse_known_key(run, session)
-            room = await closed_room(self._database, run.owner, run.room_id, session)
-            question = _question(room, content)
-            await self._add_run(replace(run, turn=question.turn), session)
-            opened = await self._open(room, run, question, session)
-            await self._insert(opened, [question], session)
-            return Turn(
-                room=opened,
-                number=question.turn,
-                run_id=run.id,
-                question=question,
-                after=room.last_key,
-            )
+        async with self._database.in_order():
+            if run.idempotency_key is not None:
+                await self._refuse_known_key(run)
+                await closed_room(self._database, run.owner, run.room_id)
+            await self._add_run(run)
+            before = await self._open(run, content)
+            if before is None:
+                await self._runs.delete_one({"_id": run.id})
+                # It has gone, or is busy, or was until a moment ago.
+                await closed_room(self._database, run.owner, run.room_id)
+                raise _busy(run.id)
+            question = _question(before.turns + 1, content)
+            room = _opened(before, run, question)
+            await self._insert(self._messages, room, [question])
+        return Turn(
+            room=room,
+            number=question.turn,
+            run_id=run.id,
+            question=question,
+            after=before.last_key,
+        )
 
-        return await self._database.atomic(work)
+    async def _add_run(self, run: Run) -> None:
+        for _ in range(TRIES):
+            try:
+                await self._early_runs.insert_one(run_document(run))
+            except DuplicateKeyError:
+                # Another with the same key came first, unless it was refused meanwhile.
+                await self._refuse_known_key(run)
+            else:
+                return
+        raise _busy(run.id)
 
-    async def _add_run(self, run: Run, session: Session) -> None:
-        try:
-            await self._runs.insert_one(run_document(run), session=session)
-        except DuplicateKeyError as error:
-            # Another with the same key came first; who it was is read apart from this work.
-            known = await self._known(run, None)
-            raise _run_exists(str(known["_id"]) if known else run.id) from error
-
-    async def _refuse_known_key(self, run: Run, session: Session) -> None:
-        known = await self._known(run, session)
+    async def _refuse_known_key(self, run: Run) -> None:
+        where = {"owner": run.owner, "room": run.room_id, "idempotency_key": run.idempotency_key}
+        known = await self._runs.find_one(where, {"_id": 1})
         if known is not None:
             raise _run_exists(known["_id"])
 
-    async def _known(self, run: Run, session: Session) -> Document | None:
-        if run.idempotency_key is None:
-            return None
-        where = {"owner": run.owner, "room": run.room_id, "idempotency_key": run.idempotency_key}
-        return await self._runs.find_one(where, session=session)
-
-    async def _open(self, room: Room, run: Run, question: Message, session: Session) -> Room:
-        """Take the room for a turn, if it is still as it was seen."""
-        document = await self._rooms.find_one_and_update(
-            {"_id": room.id, "owner": room.owner, "open": None, "turns": room.turns},
-            {
-                "$set": {
-                    "turns": question.turn,
-                    "open": {"turn": question.turn, "run_id": run.id},
-                    "last_key": question.key,
-                    "updated_at": to_micros(question.created_at),
-                },
-                "$inc": {"message_count": 1, "pending_tokens": message_tokens(question)},
-            },
-            return_document=ReturnDocument.AFTER,
-            session=session,
+    async def _open(self, run: Run, content: str) -> Room | None:
+        """Take the room for a turn if none is open in it; the room as it was."""
+        question = _question(1, content)
+        number = {"$toString": {"$add": [10**8 + 1, "$turns"]}}
+        document = await self._early_rooms.find_one_and_update(
+            {"_id": run.room_id, "owner": run.owner, "open": None},
+            [
+                {
+                    "$set": {
+                        "turns": {"$add": ["$turns", 1]},
+                        "open": {"turn": {"$add": ["$turns", 1]}, "run_id": run.id},
+                        "last_key": {"$concat": ["t", {"$substrBytes": [number, 1, 8]}, "-0000"]},
+                        "updated_at": to_micros(question.created_at),
+                        "message_count": {"$add": ["$message_count", 1]},
+                        "pending_tokens": {"$add": ["$pending_tokens", message_tokens(question)]},
+                    }
+                }
+            ],
+            return_document=ReturnDocument.BEFORE,
         )
-        if document is None:
-            await self._runs.delete_one({"_id": run.id}, session=session)
-            raise Conflict(
-                "A turn is running in this room.", code="room_busy", details={"run_id": run.id}
-            )
-        return room_from(document)
+        return None if document is None else room_from(document)
 
     async def end(self, turn: Turn, messages: Sequence[Message], *, status: Status) -> Room:
         last = messages[-1] if messages else turn.question
         answer_key = last.key if last.role == "assistant" else None
-
-        async def work(session: Session) -> Room:
-            await self._insert(turn.room, messages, session)
-            await self._finish_run(turn.run_id, status, answer_key, session)
+        async with self._database.in_order():
+            await self._insert(self._early_messages, turn.room, messages)
+            await self._early_runs.update_one(
+                {"_id": turn.run_id, "status": "running"},
+                {"$set": _end_of_run(status, answer_key) | {"turn": turn.number}},
+            )
             if status == "failed":
-                await self._mark_failed(turn.room.id, turn.question.key, session)
+                await self._mark_failed(turn.room.id, turn.question.key)
             document = await self._rooms.find_one_and_update(
                 _open_in(turn.room.owner, turn.room.id, turn.run_id),
                 {
@@ -116,59 +142,58 @@ class MongoHistory:
                     },
                 },
                 return_document=ReturnDocument.AFTER,
-                session=session,
             )
             if document is None:
-                await self._take_back(turn, messages, session)
+                ids = [message_id(turn.room.id, message.key) for message in messages]
+                await self._messages.delete_many({"_id": {"$in": ids}})
                 raise _closed()
-            return room_from(document)
+        return room_from(document)
 
-        return await self._database.atomic(work)
-
-    async def _insert(self, room: Room, messages: Sequence[Message], session: Session) -> None:
+    async def _insert(
+        self, collection: Collection, room: Room, messages: Sequence[Message]
+    ) -> None:
         if messages:
             documents = [message_document(room, one, message_tokens(one)) for one in messages]
             try:
-                await self._messages.insert_many(documents, session=session)
+                await collection.insert_many(documents)
             except BulkWriteError as error:
                 if any(one["code"] == DUPLICATE for one in error.details["writeErrors"]):
                     raise _closed() from error
                 raise
 
-    async def _finish_run(
-        self, run_id: str, status: Status, answer_key: str | None, session: Session
-    ) -> None:
-        ended = {"status": status, "answer_key": answer_key, "ended_at": to_micros(now())}
-        await self._runs.update_one(
-            {"_id": run_id, "status": "running"}, {"$set": ended}, session=session
+    async def _mark_failed(self, room_id: str, key: str) -> bool:
+        """Whether there is such a question."""
+        marked = await self._early_messages.update_one(
+            {"_id": message_id(room_id, key)}, {"$set": {"status": "failed"}}
         )
-
-    async def _mark_failed(self, room_id: str, key: str, session: Session) -> None:
-        await self._messages.update_one(
-            {"_id": message_id(room_id, key)}, {"$set": {"status": "failed"}}, session=session
-        )
-
-    async def _take_back(self, turn: Turn, messages: Sequence[Message], session: Session) -> None:
-        ids = [message_id(turn.room.id, message.key) for message in messages]
-        await self._messages.delete_many({"_id": {"$in": ids}}, session=session)
+        return marked.matched_count == 1
 
     async def abandon(self, run: Run) -> bool:
-        async def work(session: Session) -> bool:
-            room = await owned_room(self._database, run.owner, run.room_id, session)
+        async with self._database.in_order():
+            room = await owned_room(self._database, run.owner, run.room_id)
+            ended = {"$set": _end_of_run("failed", None)}
             if room.open_turn is None or room.open_turn.run_id != run.id:
-                await self._finish_run(run.id, "failed", None, session)
+                await self._runs.update_one({"_id": run.id, "status": "running"}, ended)
                 return False
-            question = message_key(room.open_turn.turn, 0)
-            await self._mark_failed(room.id, question, session)
-            # What its worker had begun to store, without a transaction, past what counts.
-            await self._messages.delete_many(within(room.id, after=room.last_key), session=session)
-            await self._finish_run(run.id, "failed", None, session)
-            closed = await self._rooms.update_one(
-                _open_in(room.owner, room.id, run.id), {"$set": {"open": None}}, session=session
-            )
+            # What its worker had begun to store, past what counts.
+            await self._early_messages.delete_many(within(room.id, after=room.last_key))
+            asked = await self._mark_failed(room.id, message_key(room.open_turn.turn, 0))
+            await self._early_runs.update_one({"_id": run.id}, ended)
+            closing: Document = {"$set": {"open": None}}
+            if not asked:
+                closing = await self._without_question(room)
+            closed = await self._rooms.update_one(_open_in(room.owner, room.id, run.id), closing)
             return closed.modified_count == 1
 
-        return await self._database.atomic(work)
+    async def _without_question(self, room: Room) -> Document:
+        """How a room closes whose worker died before it had stored the question."""
+        newest = await self._messages.find_one(within(room.id), sort=[("_id", DESCENDING)])
+        last_key = None if newest is None else message_from(newest).key
+        pending = await self._pending(room.id, None)
+        return {
+            "$set": {"open": None, "last_key": last_key, "pending_tokens": pending},
+            "$inc": {"message_count": -1},
+        }
 
     async def page(
         self, owner: str, room_id: str, *, limit: int, cursor: str | None = None
@@ -310,15 +335,35 @@ class MongoHistory:
         return changed.modified_count == 1
 
 
-def _question(room: Room, content: str) -> Message:
-    number = room.turns + 1
+def _question(number: int, content: str) -> Message:
     return Message(
         key=message_key(number, 0), turn=number, role="user", content=content, created_at=now()
     )
 
 
+def _opened(before: Room, run: Run, question: Message) -> Room:
+    """The room once the question's turn is open in it."""
+    return replace(
+        before,
+        turns=question.turn,
+        open_turn=OpenTurn(turn=question.turn, run_id=run.id),
+        last_key=question.key,
+        updated_at=question.created_at,
+        message_count=before.message_count + 1,
+        pending_tokens=before.pending_tokens + message_tokens(question),
+    )
+
+
+def _end_of_run(status: Status, answer_key: str | None) -> Document:
+    return {"status": status, "answer_key": answer_key, "ended_at": to_micros(now())}
+
+
 def _open_in(owner: str, room_id: str, run_id: str) -> Document:
     return {"_id": room_id, "owner": owner, "open.run_id": run_id}
+
+
+def _busy(run_id: str) -> Conflict:
+    return Conflict("A turn is running in this room.", code="room_busy", details={"run_id": run_id})
 
 
 def _closed() -> Conflict:
