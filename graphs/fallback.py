@@ -43,6 +43,10 @@ _LIMITS: dict[Reason, tuple[StopKind, dict[str, str]]] = {
 }
 
 _CANCELLED = {"en": "The answer was stopped.", "ko": "답변을 멈췄습니다."}
+_QUEUED = {
+    "en": "Others are being answered; this one comes as soon as there is a place.",
+    "ko": "앞선 답변이 끝나는 대로 답해 드립니다. 잠시만 기다려 주세요.",
+}
 _NOTHING = {
     "en": "I could not find an answer this time. Please ask again, perhaps in other words.",
     "ko": "이번에는 답을 찾지 못했습니다. 다른 말로 다시 물어봐 주세요.",
@@ -62,6 +66,11 @@ def stop_for(reason: Reason, question: str) -> Stop:
 def cancelled_words(question: str) -> str:
     """That the person stopped the answer, in the language of the question."""
     return _CANCELLED[language(question)]
+
+
+def queued_words(question: str) -> str:
+    """That the question waits for its answer, in the language of the question."""
+    return _QUEUED[language(question)]
 
 
 def plain_answer(question: str, turn: Sequence[AnyMessage]) -> str:

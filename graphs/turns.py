@@ -13,7 +13,7 @@ import orjson
 from langchain_core.messages import HumanMessage
 
 from graphs.chat import ChatGraph
-from graphs.fallback import cancelled_words
+from graphs.fallback import cancelled_words, queued_words
 from graphs.limits import Limits
 from graphs.model_errors import ModelError
 from graphs.state import ChatContext, ChatEvent
@@ -22,6 +22,7 @@ from graphs.upkeep import Upkeep, summary_state
 from memory.errors import Conflict, Invalid, StoreError
 from memory.events import ERROR, MESSAGE, NOTICE, RUN, error_data, message_data, run_data
 from memory.keys import new_id
+from memory.places import Place
 from memory.protocols import History, RunRecords
 from memory.records import Room, Run, Status, Turn
 from memory.runs import Emit, Runs
@@ -82,7 +83,7 @@ class Turns:
         )
         if idempotency_key is not None and await self._known(run) is not None:
             return await self._same(run)
-        async with self._runs.place(owner):
+        async with self._runs.place(run) as place:
             try:
                 turn = await self._begin(run, message)
             except Conflict as conflict:
@@ -90,7 +91,7 @@ class Turns:
                     raise
                 return await self._same(run)
             run = replace(run, turn=turn.number)
-            work = partial(self._carry_out, turn, tools, request_id or run.id)
+            work = partial(self._carry_out, turn, place, tools, request_id or run.id)
             try:
                 await self._runs.start(run, work)
             except StoreError:
@@ -136,12 +137,17 @@ class Turns:
         return await self._records.by_key(run.owner, run.room_id, str(run.idempotency_key))
 
     async def _carry_out(
-        self, turn: Turn, tools: Sequence[str] | None, request_id: str, emit: Emit
+        self,
+        turn: Turn,
+        place: Place,
+        tools: Sequence[str] | None,
+        request_id: str,
+        emit: Emit,
     ) -> Status:
         """Answer, store, tell; then what is due after an answer."""
         emit(RUN, run_data(turn.run_id, turn.room.id, turn.question.key))
         talk = Talk(turn.number)
-        status, failure = await self._answer(turn, tools, talk, emit)
+        status, failure = await self._answer(turn, place, tools, talk, emit)
         if failure is not None:
             emit(ERROR, error_data(*failure, request_id))
         messages = talk.messages(status)
@@ -160,10 +166,13 @@ class Turns:
         return status
 
     async def _answer(
-        self, turn: Turn, tools: Sequence[str] | None, talk: Talk, emit: Emit
+        self, turn: Turn, place: Place, tools: Sequence[str] | None, talk: Talk, emit: Emit
     ) -> tuple[Status, tuple[str, str] | None]:
-        """Run the graph; how it ended, and the code and words of an error."""
+        """Wait for a place, run the graph; how it ended, and the code and words of an error."""
         try:
+            if place.waiting:
+                emit(NOTICE, {"kind": "queued", "detail": queued_words(turn.question.content)})
+                await place.ready()
             async for event in self._events(turn, tools):
                 talk.take(event)
                 public = shown(event)

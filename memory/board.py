@@ -3,13 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from memory.places import Ledger
 from memory.records import Event, Run
 
 LEASE_SECONDS = 8.0
 """How long a worker that is not heard of is taken to be at work."""
 
 
-class Board(Protocol):
+class Board(Ledger, Protocol):
     """The place that every process reads and writes; all raise Unavailable while it is away.
 
     A run is held by its worker's lease. Whoever finds it held by nobody may close it, and from
@@ -19,10 +20,6 @@ class Board(Protocol):
     @property
     def keeps_events(self) -> bool:
         """Whether what is appended can be read again, by any process."""
-        ...
-
-    async def check(self) -> None:
-        """Refuse new runs while nothing could be told of them."""
         ...
 
     async def take(self, run: Run) -> None:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-from memory.errors import TooMany, Unavailable
+from memory.errors import Unavailable
 from memory.event_log import EventLog
 from memory.events import DONE, ERROR, MESSAGE, done_data, error_data, message_data
+from memory.places import Bounds, Ledger, Place, Places
 from memory.protocols import RunRecords
 from memory.records import Event, Run, Status
 
@@ -31,22 +32,14 @@ Work = Callable[[Emit], Awaitable[Status]]
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """How many runs may be at work at once, and how many events one may have."""
-
-    per_user: int = 100
-    per_process: int = 1_000
-    events: int = 20_000
-
-
 class Runs(Protocol):
     """Running work and its streams of events."""
 
-    def place(self, owner: str) -> AbstractAsyncContextManager[None]:
-        """Hold a place for a run of the owner's while it is begun and started.
+    def place(self, run: Run) -> AbstractAsyncContextManager[Place]:
+        """Hold a place for a run while it is begun and started; then it has it to its end.
 
-        Raises TooMany ``too_many_runs``, or Unavailable once the runs are being closed.
+        The work of a run whose place is in the line waits for it first. Raises TooMany
+        ``too_many_runs``, or Unavailable once the runs are being closed.
         """
         ...
 
@@ -94,34 +87,29 @@ class _Live:
 class LocalRuns:
     """The Runs protocol inside one process."""
 
-    def __init__(self, records: RunRecords, *, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self, records: RunRecords, *, bounds: Bounds | None = None, ledger: Ledger | None = None
+    ) -> None:
         self._records = records
         self._bounds = bounds or Bounds()
+        self.places = Places(self._bounds, ledger)
         self._live: dict[str, _Live] = {}
-        self._beginning = 0
         self._turns_to_begin: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._closing = False
 
     @asynccontextmanager
-    async def place(self, owner: str) -> AsyncIterator[None]:
-        # One after the other: so nobody's runs are more than counted.
-        async with self._turns_to_begin.setdefault(owner, asyncio.Lock()):
+    async def place(self, run: Run) -> AsyncIterator[Place]:
+        # One after the other: who is refused for another reason took no place from anybody.
+        async with self._turns_to_begin.setdefault(run.owner, asyncio.Lock()):
             if self._closing:
                 raise Unavailable("The server is stopping; please try again in a moment.")
-            self._refuse_too_many(owner)
-            self._beginning += 1
+            self._drop_old()
+            place = await self.places.take(run)
             try:
-                yield
+                yield place
             finally:
-                self._beginning -= 1
-
-    def _refuse_too_many(self, owner: str) -> None:
-        self._drop_old()
-        running = [live.run.owner for live in self._live.values() if live.ended_at is None]
-        if len(running) + self._beginning >= self._bounds.per_process:
-            raise TooMany("This server answers as many as it can now.", code="too_many_runs")
-        if running.count(owner) >= self._bounds.per_user:
-            raise TooMany("Too many of your messages are being answered.", code="too_many_runs")
+                if run.id not in self._live:
+                    self.places.leave(run)
 
     async def start(self, run: Run, work: Work) -> None:
         if self._closing:
@@ -181,16 +169,16 @@ class LocalRuns:
 
     async def close(self, *, grace_seconds: float) -> None:
         self._closing = True
+        for run in self.places.waiting:
+            self.stop(run.id)
         tasks = [live.task for live in self._live.values() if live.task and not live.task.done()]
-        if not tasks:
-            return
-        _, late = await asyncio.wait(tasks, timeout=grace_seconds)
-        for live in self._live.values():
-            if live.task in late and not live.cancelled:
-                live.cancelled = True
-                live.task.cancel()
-        if late:
-            await asyncio.wait(late)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+            for task in late:
+                self.stop(task.get_name())
+            if late:
+                await asyncio.wait(late)
+        await self.places.settled()
 
     async def _execute(self, live: _Live, work: Work) -> None:
         status: Status = "failed"
@@ -205,6 +193,7 @@ class LocalRuns:
             )
         finally:
             live.ended_at = time.monotonic()
+            self.places.leave(live.run)
             live.log.append(DONE, done_data(live.run.id, status))
 
     async def stored(self, owner: str, run_id: str, after: int) -> AsyncIterator[Event]:

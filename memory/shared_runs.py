@@ -7,7 +7,7 @@ so that neither the board nor a reader ever slows it.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,10 @@ from memory.board import LEASE_SECONDS, Board
 from memory.errors import Conflict, NotFound, StoreError, Unavailable
 from memory.event_log import EventLog
 from memory.events import DONE, ERROR, MESSAGE, done_data, error_data, message_data
+from memory.places import Bounds, Place
 from memory.protocols import History, RunRecords
 from memory.records import Event, Run
-from memory.runs import Bounds, LocalRuns, Work
+from memory.runs import LocalRuns, Work
 from memory.times import now
 
 TICK_SECONDS = 0.4
@@ -52,7 +53,7 @@ class SharedRuns:
         self._records = records
         self._history = history
         self._board = board
-        self._local = LocalRuns(records, bounds=bounds)
+        self._local = LocalRuns(records, bounds=bounds, ledger=board)
         self._publishing: dict[str, asyncio.Task[None]] = {}
         self._mirrors: dict[str, _Mirror] = {}
         self._wanted = asyncio.Event()
@@ -63,11 +64,8 @@ class SharedRuns:
         """Begin to keep leases, hear of stops, read for followers and look for dead workers."""
         self._tasks = [asyncio.create_task(self._tend()), asyncio.create_task(self._listen())]
 
-    @asynccontextmanager
-    async def place(self, owner: str) -> AsyncIterator[None]:
-        async with self._local.place(owner):
-            await self._board.check()
-            yield
+    def place(self, run: Run) -> AbstractAsyncContextManager[Place]:
+        return self._local.place(run)
 
     async def start(self, run: Run, work: Work) -> None:
         await self._board.take(run)
@@ -173,6 +171,7 @@ class SharedRuns:
             await asyncio.sleep(TICK_SECONDS)
             tick += 1
             await self._quietly(self._hear())
+            await self._quietly(self._local.places.serve())
             if tick % RENEW_TICKS == 0:
                 await self._quietly(self._renew())
             if tick % LOOK_TICKS == 0:
@@ -193,6 +192,7 @@ class SharedRuns:
         if self._publishing:
             for run_id in await self._board.renew(tuple(self._publishing)):
                 self._local.stop(run_id)
+        await self._board.hold(tuple(self._local.places.taken))
 
     async def _close_dead(self) -> None:
         for run in await self._records.unfinished():

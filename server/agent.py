@@ -18,7 +18,8 @@ from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
 from memory.passwords import Passwords
-from memory.runs import Bounds, LocalRuns
+from memory.places import Bounds
+from memory.runs import LocalRuns
 from memory.shared_runs import SharedRuns
 from server.accounting import Accounting
 from server.metrics import Metrics
@@ -167,6 +168,7 @@ def _runs(settings: Settings, stores: Stores) -> LocalRuns | SharedRuns:
     bounds = Bounds(
         per_user=settings.runs_per_user,
         per_process=settings.runs_per_process,
+        queue=settings.runs_queue,
         events=settings.run_events,
     )
     if stores.board is None:

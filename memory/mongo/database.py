@@ -54,6 +54,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("entry", ASCENDING), ("name", ASCENDING)], unique=True),
     ],
     "loose_blobs": [IndexModel([("since", ASCENDING)]), IndexModel([("owner", ASCENDING)])],
+    "counted_runs": [IndexModel([("until", ASCENDING)], expireAfterSeconds=0)],
     "runs": [
         IndexModel([("room", ASCENDING)]),
         IndexModel([("status", ASCENDING)], partialFilterExpression={"status": "running"}),

@@ -1,10 +1,14 @@
 """The board of runs in MongoDB: leases and wishes to stop stand with the records of runs.
 
-Events are not kept: who follows from another process gets the stored answer when it is there.
+The runs of a user are counted in one document, which goes with the last of them. Events are not
+kept: who follows from another process gets the stored answer when it is there.
 """
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.write_concern import WriteConcern
 
 from memory.board import LEASE_SECONDS
 from memory.errors import Unavailable
@@ -12,6 +16,7 @@ from memory.keys import new_id
 from memory.mongo.database import MongoDatabase
 from memory.mongo.documents import Document
 from memory.mongo.faults import mapped_errors
+from memory.places import by_owner
 from memory.records import Event, Run
 
 POLL_SECONDS = 0.5
@@ -20,17 +25,56 @@ POLL_SECONDS = 0.5
 _UNTIL: Document = {"$add": ["$$NOW", int(LEASE_SECONDS * 1000)]}
 
 
+def _counting(ids: Sequence[str], most: int = 10**9) -> list[Document]:
+    """Count these runs of a user unless there are too many that are still held."""
+    others = {"$and": [{"$gt": ["$$this.until", "$$NOW"]}, {"$not": {"$in": ["$$this.id", ids]}}]}
+    kept = {"$filter": {"input": {"$ifNull": ["$runs", []]}, "cond": others}}
+    these = [{"id": run_id, "until": _UNTIL} for run_id in ids]
+    room = {"$lt": [{"$size": "$runs"}, most]}
+    return [
+        {"$set": {"runs": kept, "until": _UNTIL}},
+        {"$set": {"runs": {"$cond": [room, {"$concatArrays": ["$runs", these]}, "$runs"]}}},
+    ]
+
+
 class MongoBoard:
     """The Board protocol on one database of MongoDB."""
 
     keeps_events = False
 
     def __init__(self, database: MongoDatabase) -> None:
-        self._runs = database["runs"]
+        # What is lost with a primary is told again within two seconds.
+        self._runs, self._counted = (
+            database[name].with_options(write_concern=WriteConcern(w=1))
+            for name in ("runs", "counted_runs")
+        )
         self._worker = new_id("worker")
 
-    async def check(self) -> None:
-        """The store that a run begins in tells by itself that it is away."""
+    async def admit(self, run: Run, most: int) -> bool:
+        with mapped_errors():
+            counted = await self._counted.find_one_and_update(
+                {"_id": run.owner},
+                _counting([run.id], most),
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        return any(one["id"] == run.id for one in (counted or {}).get("runs", ()))
+
+    async def hold(self, runs: Collection[Run]) -> None:
+        held: list[UpdateOne] = [
+            UpdateOne({"_id": owner}, _counting(ids), upsert=True)
+            for owner, ids in by_owner(runs).items()
+        ]
+        if held:
+            with mapped_errors():
+                await self._counted.bulk_write(held, ordered=False)
+
+    async def release(self, run: Run) -> None:
+        its: Document = {"_id": run.owner, "runs.id": run.id}
+        with mapped_errors():
+            gone = await self._counted.delete_one(its | {"runs": {"$size": 1}})
+            if not gone.deleted_count:
+                await self._counted.update_one(its, {"$pull": {"runs": {"id": run.id}}})
 
     async def take(self, run: Run) -> None:
         if await self.renew([run.id]):

@@ -56,3 +56,15 @@ redis.call('EXPIRE', stream, kept)
 return 1
 """
 )
+
+# Counts runs of a user until when they are held, by the server's clock; 0 if there are too many.
+ADMIT = """
+local user, most, milliseconds = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
+local clock = redis.call('TIME')
+local moment = clock[1] * 1000 + math.floor(clock[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', user, '-inf', moment)
+if redis.call('ZCARD', user) >= most then return 0 end
+for i = 3, #ARGV do redis.call('ZADD', user, moment + milliseconds, ARGV[i]) end
+redis.call('PEXPIRE', user, milliseconds)
+return 1
+"""

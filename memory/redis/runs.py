@@ -1,6 +1,7 @@
 """The board of runs in Redis: a stream of events and a lease per run.
 
-Of each run there are three keys in one hash slot, and of each room a set of its runs:
+Of each run there are three keys in one hash slot; of each room there is a set of its runs, of each
+user those that are counted, by the time until when:
 
     stream  entries whose id is the event's id, with its name and its data as JSON
     lease   the worker that holds the run, or "closed" once another has ended it
@@ -16,10 +17,11 @@ import orjson
 from memory.board import LEASE_SECONDS
 from memory.errors import Unavailable
 from memory.keys import new_id
+from memory.places import by_owner
 from memory.records import Event, Run
 from memory.redis.connection import Client
 from memory.redis.faults import mapped_errors
-from memory.redis.run_scripts import APPEND, CLOSE, RENEW
+from memory.redis.run_scripts import ADMIT, APPEND, CLOSE, RENEW
 from memory.runs import KEPT_SECONDS
 
 CLOSED = b"closed"
@@ -29,6 +31,7 @@ READ_EVENTS = 500
 
 _LEASE_MS = int(LEASE_SECONDS * 1000)
 _KEPT = int(KEPT_SECONDS)
+_NO_BOUND = 10**9
 
 
 class RedisBoard:
@@ -39,13 +42,27 @@ class RedisBoard:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._worker = new_id("worker")
+        self._admit = client.register_script(ADMIT)
         self._append = client.register_script(APPEND)
         self._close = client.register_script(CLOSE)
         self._renew = client.register_script(RENEW)
 
-    async def check(self) -> None:
+    async def admit(self, run: Run, most: int) -> bool:
         with mapped_errors():
-            await self._client.ping()
+            counted = await self._admit(keys=[_user(run.owner)], args=[most, _LEASE_MS, run.id])
+        return bool(counted)
+
+    async def hold(self, runs: Collection[Run]) -> None:
+        with mapped_errors():
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for owner, ids in by_owner(runs).items():
+                    args: list[str | int] = [_NO_BOUND, _LEASE_MS, *ids]
+                    await self._admit(keys=[_user(owner)], args=args, client=pipeline)
+                await pipeline.execute()
+
+    async def release(self, run: Run) -> None:
+        with mapped_errors():
+            await self._client.zrem(_user(run.owner), run.id)
 
     async def take(self, run: Run) -> None:
         room = _room(run.room_id)
@@ -146,6 +163,10 @@ def _stop(run_id: str) -> str:
 
 def _room(room_id: str) -> str:
     return f"tomato:room:{room_id}:runs"
+
+
+def _user(owner: str) -> str:
+    return f"tomato:user:{owner}:runs"
 
 
 def _packed(event: Event) -> bytes:

@@ -40,9 +40,9 @@ class ChatIn(In):
 class NoticeOut(Out):
     """Something the person should know of the turn."""
 
-    kind: Literal["step_limit", "repeat_stop", "time_limit", "summarized", "cancelled"] = Field(
-        description="What it is about."
-    )
+    kind: Literal[
+        "step_limit", "repeat_stop", "time_limit", "summarized", "cancelled", "queued"
+    ] = Field(description="What it is about.")
     detail: str = Field(
         description="In words.", examples=["The limit of 8 model calls was reached."]
     )

@@ -65,6 +65,39 @@ async def test_a_wish_to_stop_reaches_the_worker(held_run: tuple[Board, Board, R
     assert list(await one.to_stop([run.id])) == [run.id]
 
 
+async def test_a_user_s_runs_are_counted_over_all_processes(
+    held_run: tuple[Board, Board, Run],
+) -> None:
+    one, other, run = held_run
+    runs = [replace(run, id=f"run_{number}") for number in range(6)]
+    boards = [one, other] * 3
+    counted = await asyncio.gather(
+        *(board.admit(run, 3) for board, run in zip(boards, runs, strict=True))
+    )
+    assert counted.count(True) == 3
+    assert await other.admit(replace(run, id="run_9", owner="다른 사람"), 3)
+    inside = [run for run, yes in zip(runs, counted, strict=True) if yes]
+    await one.hold(inside)
+    assert not await other.admit(runs[counted.index(False)], 3)
+    await other.release(inside[0])
+    await other.release(inside[0])
+    assert await one.admit(runs[counted.index(False)], 3)
+    assert not await other.admit(replace(run, id="run_8"), 3)
+    await asyncio.gather(*(one.release(run) for run in runs))
+    assert await one.admit(run, 1)
+
+
+async def test_who_is_not_held_is_counted_no_more(
+    held_run: tuple[Board, Board, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memory.redis.runs._LEASE_MS", 1)
+    monkeypatch.setattr("memory.mongo.runs._UNTIL", {"$add": ["$$NOW", 1]})
+    one, other, run = held_run
+    assert await one.admit(run, 1)
+    while not await other.admit(replace(run, id="run_2"), 1):
+        pass
+
+
 async def test_events_are_kept_in_order_and_read_from_anywhere(
     redis_boards: tuple[RedisBoard, RedisBoard],
 ) -> None:

@@ -2,20 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import httpx
 import pytest
 
 from server.app import create_app
+from server.client import read_events
 from server.resources import open_resources
 from server.settings import Settings
 from tests.services.gated_model import GatedModel
 
+Asked = tuple[httpx.AsyncClient, GatedModel]
 
-@pytest.fixture
-async def gated(settings: Settings) -> AsyncIterator[tuple[httpx.AsyncClient, GatedModel]]:
+
+@pytest.fixture(params=[{}])
+async def gated(request: pytest.FixtureRequest, settings: Settings) -> AsyncIterator[Asked]:
     model = GatedModel()
-    bounded = settings.model_copy(update={"runs_per_user": 2})
+    bounded = settings.model_copy(update={"runs_per_user": 2, **request.param})
     async with open_resources(bounded, model) as resources:
         app = create_app(bounded, resources)
         transport = httpx.ASGITransport(app)
@@ -27,9 +31,7 @@ async def gated(settings: Settings) -> AsyncIterator[tuple[httpx.AsyncClient, Ga
             model.go_on()
 
 
-async def test_more_runs_than_a_user_may_have_are_refused(
-    gated: tuple[httpx.AsyncClient, GatedModel],
-) -> None:
+async def test_more_runs_than_a_user_may_have_are_refused(gated: Asked) -> None:
     client, model = gated
 
     async def ask(room: str, key: str = "") -> httpx.Response:
@@ -57,3 +59,60 @@ async def test_more_runs_than_a_user_may_have_are_refused(
     for room in set(rooms) - set(running):
         assert (await client.get(f"/api/rooms/{room}/messages")).json()["items"] == []
         assert (await ask(room)).status_code == 200
+
+
+with_a_queue = pytest.mark.parametrize(
+    "gated", [{"runs_per_user": 1, "runs_queue": 2}], indirect=True
+)
+
+
+@dataclass
+class Asking:
+    """A question in a room of its own."""
+
+    room: str
+    answer: asyncio.Task[httpx.Response]
+
+
+async def ask(client: httpx.AsyncClient, message: str = "안녕?") -> Asking:
+    """Ask; the question is stored, or was refused, when this is back."""
+    room = f"/api/rooms/{(await client.post('/api/rooms', json={})).json()['id']}"
+    asking = asyncio.create_task(client.post(f"{room}/chat", json={"message": message}))
+    while not asking.done() and not (await client.get(room)).json()["message_count"]:
+        pass
+    return Asking(room, asking)
+
+
+@with_a_queue
+async def test_what_is_over_the_bound_waits_for_its_place(gated: Asked) -> None:
+    client, model = gated
+    first, korean, english = [await ask(client, words) for words in ("하나", "둘", "three")]
+    refused = await (await ask(client)).answer
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_runs")
+    model.go_on()
+    assert "queued" not in (await first.answer).text
+    for asking, words in ((korean, "앞선 답변이"), (english, "Others are being answered")):
+        told = (await asking.answer).text
+        names = [event.name for event in read_events(told.split("\n"))]
+        assert names[:3] == ["run", "notice", "token"]
+        assert (names.count("notice"), names[-2:]) == (1, ["message", "done"])
+        assert words in told
+    assert "queued" not in (await (await ask(client)).answer).text
+
+
+@with_a_queue
+async def test_a_run_that_waits_is_cancelled_without_an_answer(gated: Asked) -> None:
+    client, model = gated
+    first, waiting = await ask(client), await ask(client, "둘")
+    busy = await client.delete(waiting.room)
+    run = busy.json()["error"]["details"]["run_id"]
+    assert (await client.post(f"/api/runs/{run}/cancel")).status_code == 202
+    events = read_events((await waiting.answer).text.split("\n"))
+    kinds = [event.data.get("kind", event.data.get("status", event.name)) for event in events]
+    assert kinds == ["run", "queued", "cancelled", "stopped"]
+    assert not first.answer.done()
+    model.go_on()
+    assert (await first.answer).status_code == 200
+    said = (await client.get(f"{waiting.room}/messages")).json()["items"]
+    assert [one["role"] for one in said] == ["user"]
+    assert (await client.delete(waiting.room)).status_code == 204

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from memory.errors import NotFound, TooMany, Unavailable
+from memory.places import Bounds
 from memory.records import Event, Message, Run, Status
-from memory.runs import Bounds, Emit, LocalRuns, Work
+from memory.runs import Emit, LocalRuns, Work
 from memory.times import now
 
 RUN = Run(id="run_1", owner="me", room_id="room", turn=1, status="running", started_at=now())
@@ -164,8 +165,9 @@ async def waiting(emit: Emit) -> Status:
 
 
 async def begin(runs: LocalRuns, number: int, owner: str = "me") -> None:
-    async with runs.place(owner):
-        await runs.start(replace(RUN, id=f"run_{number}", owner=owner), waiting)
+    run = replace(RUN, id=f"run_{number}", owner=owner)
+    async with runs.place(run):
+        await runs.start(run, waiting)
 
 
 async def test_a_user_has_so_many_runs_at_once_and_others_have_theirs() -> None:

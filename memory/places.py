@@ -1,0 +1,186 @@
+"""Who may run now and who waits: so many runs of a user and of this process; knows no store."""
+
+import asyncio
+from collections import deque
+from collections.abc import Collection, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from memory.errors import StoreError, TooMany
+from memory.records import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How many runs may be at work at once, how many may wait, and how many events one may have.
+
+    ``per_user`` counts all processes that know of each other; ``queue`` is for each user in each
+    process, where no more than ``per_process`` wait together.
+    """
+
+    per_user: int = 100
+    per_process: int = 1_000
+    queue: int = 0
+    events: int = 20_000
+
+
+class Ledger(Protocol):
+    """What counts a user's runs over all processes; all raise Unavailable while it is away.
+
+    Who is counted and not held again within a lease is counted no more.
+    """
+
+    async def admit(self, run: Run, most: int) -> bool:
+        """Count a run of its owner's unless so many are counted; whether it is counted now."""
+        ...
+
+    async def hold(self, runs: Collection[Run]) -> None:
+        """Go on counting these."""
+        ...
+
+    async def release(self, run: Run) -> None: ...
+
+
+def by_owner(runs: Iterable[Run]) -> Mapping[str, list[str]]:
+    """The ids of runs by their owners."""
+    ids: dict[str, list[str]] = {}
+    for run in runs:
+        ids.setdefault(run.owner, []).append(run.id)
+    return ids
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """The place of a run: taken, or in the line for one."""
+
+    run: Run
+    _taken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def waiting(self) -> bool:
+        return not self._taken.is_set()
+
+    def give(self) -> None:
+        self._taken.set()
+
+    async def ready(self) -> None:
+        """Wait until the place is taken."""
+        await self._taken.wait()
+
+
+class Places:
+    """Gives places to runs; those in line are served by turns of their users."""
+
+    def __init__(self, bounds: Bounds, ledger: Ledger | None = None) -> None:
+        self._bounds = bounds
+        self._ledger = ledger
+        self._taken: dict[str, Run] = {}
+        self._lines: dict[str, deque[Place]] = {}
+        self._serving = asyncio.Lock()
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    @property
+    def taken(self) -> Collection[Run]:
+        return self._taken.values()
+
+    @property
+    def waiting(self) -> Collection[Run]:
+        return [place.run for line in self._lines.values() for place in line]
+
+    async def take(self, run: Run) -> Place:
+        """A place, or one in the line; TooMany ``too_many_runs`` if that is full."""
+        place = Place(run)
+        if await self._directly(run):
+            place.give()
+            return place
+        # Looked at now, with no step between: so nobody's line grows past its bound.
+        line = self._lines.get(run.owner, deque())
+        if len(line) >= self._bounds.queue or len(self.waiting) >= self._bounds.per_process:
+            raise self._too_many()
+        line.append(place)
+        self._lines[run.owner] = line
+        return place
+
+    def leave(self, run: Run) -> None:
+        """Give up a place, taken or waited for; nothing happens if there is none."""
+        line = self._lines.get(run.owner, deque())
+        for place in [place for place in line if place.run.id == run.id]:
+            line.remove(place)
+        if not line:
+            self._lines.pop(run.owner, None)
+        if self._taken.pop(run.id, None) and (self._ledger or self._lines):
+            self._spawn(self._free(run))
+
+    async def serve(self) -> None:
+        """Give what is free to those in line, one to each user before any gets another."""
+        async with self._serving:
+            for owner in list(self._lines):
+                await self._serve_one(owner)
+
+    async def settled(self) -> None:
+        """Wait until what was given up is known to all."""
+        while self._leaving:
+            await asyncio.wait(self._leaving)
+
+    async def _directly(self, run: Run) -> bool:
+        """Take a place past the line, if nobody in it waits for the same."""
+        if run.owner in self._lines:
+            return False
+        if len(self._taken) + len(self.waiting) >= self._bounds.per_process:
+            return False
+        if await self._admit(run):
+            return True
+        if not self._leaving:
+            return False
+        await self.settled()  # the ledger may not have heard of who left here a moment ago
+        return run.owner not in self._lines and await self._admit(run)
+
+    async def _admit(self, run: Run) -> bool:
+        of_owner = sum(one.owner == run.owner for one in self._taken.values())
+        if len(self._taken) >= self._bounds.per_process or of_owner >= self._bounds.per_user:
+            return False
+        self._taken[run.id] = run
+        admitted = False
+        try:
+            admitted = self._ledger is None or await self._ledger.admit(run, self._bounds.per_user)
+        finally:
+            if not admitted:
+                self._taken.pop(run.id, None)
+        return admitted
+
+    async def _serve_one(self, owner: str) -> None:
+        line = self._lines.get(owner)
+        if not line:
+            return
+        place = line[0]
+        if not await self._admit(place.run):
+            return
+        if place not in line:  # it left meanwhile
+            self._taken.pop(place.run.id, None)
+            self._spawn(self._free(place.run))
+            return
+        line.remove(place)
+        place.give()
+        del self._lines[owner]
+        if line:
+            self._lines[owner] = line  # behind the others now
+
+    async def _free(self, run: Run) -> None:
+        if self._ledger is not None:
+            with suppress(StoreError):  # it is forgotten with its lease
+                await self._ledger.release(run)
+        with suppress(StoreError):  # served at a later look
+            await self.serve()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def _too_many(self) -> TooMany:
+        if len(self._taken) >= self._bounds.per_process:
+            words = "This server answers as many as it can now."
+        else:
+            words = "Too many of your messages are being answered."
+        return TooMany(words, code="too_many_runs")
