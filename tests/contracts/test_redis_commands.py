@@ -80,7 +80,8 @@ async def use_sessions(client: Redis) -> None:
 
 
 async def use_board(board: Board) -> None:
-    await board.check()
+    assert await board.admit(RUN, 1)
+    await board.hold([RUN])
     await board.take(RUN)
     await board.renew([RUN.id])
     assert await board.held(RUN.id)
@@ -91,6 +92,7 @@ async def use_board(board: Board) -> None:
     assert await board.kept(RUN.id)
     assert await board.read({RUN.id: 0})
     await board.drop(RUN)
+    await board.release(RUN)
     await board.forget(RUN.room_id, [])
 
 
