@@ -1,6 +1,27 @@
-"""A pytest plugin for CI: a run in which a test was skipped has not passed."""
+"""A pytest plugin for CI: a skipped test fails the run, and a failure is told at once.
+
+At once, because a run that is ended from outside never comes to its summary.
+"""
 
 import pytest
+
+
+class _Told:
+    """Writes a failure down when it happens, wherever in the run that is."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and reporter is not None:
+            reporter.write_line(f"\nFAILED {report.nodeid} ({report.when})\n{report.longreprtext}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Only where the reports come together, not in the workers.
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Told(config))
 
 
 def _skipped(config: pytest.Config) -> int:
