@@ -8,7 +8,7 @@ import contextvars
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
@@ -94,6 +94,7 @@ class LocalRuns:
         self._bounds = bounds or Bounds()
         self.places = Places(self._bounds, ledger)
         self._live: dict[str, _Live] = {}
+        self._ended: dict[str, float] = {}  # in the order of their ends
         self._turns_to_begin: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._closing = False
 
@@ -145,13 +146,14 @@ class LocalRuns:
     def drop(self, run_id: str) -> None:
         """Forget a run that is kept elsewhere; who follows it reads on."""
         self._live.pop(run_id, None)
+        self._ended.pop(run_id, None)
 
     async def forget(self, room_id: str) -> None:
         # A run whose turn is stored has said all, even while it still tidies up.
         running = {run.id for run in await self._records.unfinished()}
         for run_id, live in list(self._live.items()):
             if live.run.room_id == room_id and run_id not in running:
-                del self._live[run_id]
+                self.drop(run_id)
 
     async def cancel(self, owner: str, run_id: str) -> None:
         live = self._live.get(run_id)
@@ -192,7 +194,7 @@ class LocalRuns:
                 ERROR, error_data("internal", "Something went wrong on our side.", live.run.id)
             )
         finally:
-            live.ended_at = time.monotonic()
+            live.ended_at = self._ended[live.run.id] = time.monotonic()
             self.places.leave(live.run)
             live.log.append(DONE, done_data(live.run.id, status))
 
@@ -207,11 +209,8 @@ class LocalRuns:
 
     def _drop_old(self) -> None:
         horizon = time.monotonic() - KEPT_SECONDS
-        # Runs end nearly in the order they start, so that the first young one ends the search.
-        for run_id, live in list(self._live.items()):
-            if live.ended_at is None:
-                continue
-            if live.ended_at > horizon:
+        while self._ended:
+            run_id, ended_at = next(iter(self._ended.items()))
+            if ended_at > horizon:
                 break
-            with suppress(KeyError):
-                del self._live[run_id]
+            self.drop(run_id)
