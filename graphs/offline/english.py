@@ -248,11 +248,12 @@ _FIELD = (
     "(?:(?P<label>label|name|title|heading)|(?P<category>category|folder|section)"
     "|(?P<content>content|contents|text|body))"
 )
+_FIELDS = ("label", "category", "content")
 _CHANGE = "(?:change|set|update|edit|make|modify|fix|switch|replace|correct)"
 _END = f"{TRAIL}[?]?[\\s.!]*$"
 _SET = Phrase(
     f"^{LEAD}{_CHANGE} (?:the |its |that |this |my )?{_FIELD}(?: (?:of|for|on|from) "
-    f"(?P<what>[^\\n]{{1,80}}?))? (?:to|as|into|with|be)[ :]+{_VALUE}{_END}"
+    f"(?P<what>[^\\n]{{1,80}}?))?(?: (?:to|as|into|with|be)[ :]+| (?={OPEN})){_VALUE}{_END}"
 )
 _SET_OF = Phrase(
     f"^{LEAD}{_CHANGE} (?P<what>[^\\n]{{1,80}}?)(?:'s|’s)? {_FIELD} (?:to|as|into|with)[ "
@@ -271,6 +272,8 @@ _MOVE = Phrase(
     f"(?P<one>[^\\n]{{1,80}}?) (?:as|under|into))"
     f" (?:the |my )?(?:category )?{_VALUE}(?: (?:category|folder|section|instead))*{_END}"
 )
+_FIELD_ALONE = Phrase(f"^(?:the |its |that |this |my )?{_FIELD}$")
+_MARKS = f" ,{QUOTES}"
 _TOO = re.compile(
     r"^(?P<first>.{1,60}?),? and (?:the |its )?(?P<field>label|name|title|category"
     r"|folder)(?: to| as)? (?P<second>.{1,60})$",
@@ -283,9 +286,11 @@ def changing(text: str) -> Intent | None:
     if "\n" in text or (text.rstrip().endswith("?") and not _WISH.match(text)):
         return None
     if found := _SET.match(text) or _SET_OF.match(text):
-        field = next(name for name in ("label", "category", "content") if found[name])
+        field = next(name for name in _FIELDS if found[name])
         return _update(found["what"] or "it", field, _said(found))
     if found := _RENAME.match(text) or _CALL.match(text):
+        if alone := _FIELD_ALONE.match(found["what"]):
+            return _update("it", next(n for n in _FIELDS if alone[n]), _said(found))
         return _update(found["what"], "label", _said(found))
     if found := _MOVE.match(text):
         what = found["what"] or found["it"] or found["one"]
@@ -301,7 +306,7 @@ def _update(what: str, field: str, value: str) -> Intent | None:
     values = {field: value}
     if field != "content" and (both := _TOO.match(value)):
         second = "category" if both["field"].casefold() in ("category", "folder") else "label"
-        values = {field: unquoted(both["first"]), second: unquoted(both["second"])}
+        values = {field: both["first"].strip(_MARKS), second: both["second"].strip(_MARKS)}
     return Intent(
         kind="update",
         language="en",

@@ -50,9 +50,9 @@ def _points(what: str) -> bool:
 _WANTED = f"{CHANGE}(?:_{REQUEST}|_{ASKED}|라|요|)?"
 _VALUE = f"(?:{OPEN}(?P<quoted>[^\\n]{{1,80}}?){CLOSE}|(?P<value>[^\\n]{{1,80}}?))"
 _UPDATE = Phrase(
-    f"^(?P<what>.*?)_(?:의|에|은|는)?_{FIELD}_(?:을|를|은|는|만|도)?[ "
+    f"^(?P<what>.*?)_(?:의|에|은|는)?_{FIELD}(?:명|_이름)?_(?:을|를|은|는|만|도)?[ "
     f"\\t:：]*{_VALUE}_(?:이?라고|으로"
-    "|로)_(?:좀_|다시_)*"
+    "|\\(으\\)로|로)_(?:좀_|다시_)*"
     f"{_WANTED}_[\\s.!?~]*$"
 )
 _MOVE = Phrase(
@@ -70,20 +70,26 @@ _BOTH = Phrase(
     f"(?:카테고리|분류)_(?:는|를|은)?_(?P<category>[^,\\n]{{1,40}}?)_(?:으로"
     f"|로)_{_WANTED}_[\\s.!?~]*$"
 )
+_NOT_THAT = Phrase(
+    "(?:^|(?<=\\s))(?:라벨|레이블|이름|제목|타이틀|카테고리|분류|폴더)_(?:은|는|을|를)?_(?:말고|대신)_,?_"
+)
+_NOT_SO = Phrase("^.{1,40}?(?:이|가)?[ \\t]+(?:아니라|아니고|말고|대신에?)[ \\t]+,?_")
+_FROM = Phrase("^.{1,40}?에서[ \\t]+")
 
 
 def changing(text: str) -> Intent | None:
     """A wish to change an entry's label, category or content."""
     if "\n" in text:
         return None
+    text = _NOT_THAT.sub("", text)
     if both := _BOTH.search(text):
         meant = target(text[: both.start()])
         return _update(meant, label=unquoted(both["label"]), category=unquoted(both["category"]))
     if named := _NAME_IT.match(text):
         return _update(target(named["what"]), label=unquoted(named["quoted"] or named["value"]))
     if found := _UPDATE.match(text):
-        value = unquoted(found["quoted"] or found["value"])
         field = next(name for name in ("label", "category", "content") if found[name])
+        value = found["quoted"] or _meant_value(found["value"], field)
         return _update(target(found["what"]), **{field: value}) if value else None
     found = _MOVE.match(text)
     if found is None or (
@@ -91,6 +97,14 @@ def changing(text: str) -> Intent | None:
     ):
         return None
     return _update(target(found["what"]), category=unquoted(found["category"]))
+
+
+def _meant_value(said: str, field: str) -> str:
+    """What a field is to be, of ``said``: which may tell, too, what it is not to be."""
+    if field == "content":
+        return unquoted(said)
+    said = _NOT_SO.sub("", said)
+    return unquoted(_FROM.sub("", said) if field == "category" else said)
 
 
 def _update(

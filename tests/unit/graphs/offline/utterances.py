@@ -354,6 +354,19 @@ UPDATES = [
     ("put it under recipes", None, "recipes", "", (), ""),
     ("change the label to Redis and the category to Databases", "Redis", "Databases", "", (), ""),
     ("change the content to TTL is 7200", None, None, "TTL is 7200", (), ""),
+    ("라벨 말고 카테고리를 '인프라'로 바꿔", None, "인프라", "", (), ""),
+    ("카테고리는 말고 라벨을 레디스로 바꿔줘", "레디스", None, "", (), ""),
+    ("라벨 이름을 레디스 만료로 수정해줘요", "레디스 만료", None, "", (), ""),
+    ("라벨명 '레디스'로 변경", "레디스", None, "", (), ""),
+    ('이 메모의 라벨을 "레디스 TTL"(으)로 바꿔줘', "레디스 TTL", None, "", (), ""),
+    ("카테고리를 개발이 아니라 인프라로 바꿔줘", None, "인프라", "", (), ""),
+    ("카테고리를 개발에서 인프라로 바꿔줘", None, "인프라", "", (), ""),
+    ("내용을 레디스가 아니라 밸키로 바꿔줘", None, None, "레디스가 아니라 밸키", (), ""),
+    ("Make the label 'Night restart' and the category 'Ops'", "Night restart", "Ops", "", (), ""),
+    ("change the label to 'A b' and the category to 'Ops'", "A b", "Ops", "", (), ""),
+    ('set the label "A b"', "A b", None, "", (), ""),
+    ("rename the label to X y", "X y", None, "", (), ""),
+    ("rename the category to Work", None, "Work", "", (), ""),
 ]
 
 TALK = [
