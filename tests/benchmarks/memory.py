@@ -344,6 +344,14 @@ async def seed(resources: Resources, room: str, turns: int) -> None:
         await resources.history.end(turn, [answer], status="complete")
 
 
+async def fold_all(resources: Resources, room: str) -> None:
+    """Fold what a talk of this length would have folded on its way."""
+    pending = None
+    while (seen := await resources.rooms.get(OWNER, room)).pending_tokens != pending:
+        pending = seen.pending_tokens
+        await resources.upkeep.fold(seen)
+
+
 async def openings(figures: Figures, subject: Subject, sizes: tuple[int, int]) -> None:
     """The first page and a new turn, of rooms whose state is in no checkpoint."""
     resources = subject.resources
@@ -352,6 +360,7 @@ async def openings(figures: Figures, subject: Subject, sizes: tuple[int, int]) -
     spent: dict[int, list[float]] = {size: [] for size in sizes}
     for size, room in rooms.items():
         await seed(resources, room, size // 2)
+        await fold_all(resources, room)
         await grow(subject, room, 1)
     for _ in range(SAMPLES):
         for size, room in rooms.items():

@@ -161,12 +161,15 @@ def _open(stack: ExitStack, pace: float, embedded: bool) -> list[Subject]:
                 "TOMATO_MODEL": "openai:fake",
                 "OPENAI_API_KEY": "key",
                 "OPENAI_BASE_URL": base_url,
+                "TOMATO_RATE_CHAT": "1000000 per minute",  # counted, as for everybody
+                "TOMATO_RUNS_PER_USER": "1000",
                 **stores,
             },
             f"http://127.0.0.1:{ports[0]}/readyz",
         )
     )
-    subjects = [Subject("tomato", tomato, ports[0], "tomato")]
+    header = [f"Authorization: Bearer {_sign_in(ports[0])}"]
+    subjects = [Subject("tomato", tomato, ports[0], "tomato", header)]
     for name, port, more in (
         ("N", ports[1], []),
         ("M", ports[2], ["--mongodb", mongo.url()]),
@@ -183,6 +186,21 @@ def _open(stack: ExitStack, pace: float, embedded: bool) -> list[Subject]:
         )
         subjects.append(Subject(name, process, port, "yardstick"))
     return subjects
+
+
+def _sign_in(port: int) -> str:
+    """The sid of a new user."""
+    person = json.dumps({"username": "runner", "password": "correct horse battery"}).encode()
+    for path in ("register", "login"):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/api/auth/{path}",
+            person,
+            {"Content-Type": "application/json"},
+            method="POST",
+        )
+        with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own server
+            told = json.load(answer)
+    return str(told["sid"])
 
 
 def _percentile(values: list[float], part: float) -> float:
