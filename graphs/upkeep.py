@@ -8,7 +8,7 @@ from typing import Any
 
 from graphs.state import SummaryState
 from graphs.summary import SummaryGraph
-from graphs.title import Said, TitleGraph
+from graphs.title import MODEL_SECONDS, Said, TitleGraph
 from memory.errors import Conflict, StoreError
 from memory.events import NOTICE
 from memory.keys import LAST_INDEX, message_key, turn_of
@@ -16,6 +16,9 @@ from memory.protocols import History, Rooms
 from memory.records import Message, Room, Summary
 from memory.runs import Emit
 from memory.turns import message_tokens, oldest_turns, without_last_turn
+
+CLAIM_SECONDS = 2 * MODEL_SECONDS
+"""How long nobody else makes a room's first title; the next turn after it tries again."""
 
 _log = logging.getLogger(__name__)
 
@@ -169,7 +172,8 @@ class Upkeep:
 
     async def _title_quietly(self, room: Room) -> None:
         try:
-            await self.title(room)
+            if await self._rooms.claim_title(room, CLAIM_SECONDS):
+                await self.title(room)
         except StoreError as error:
             _log.warning("no title", extra={"room_id": room.id, "code": error.code})
 

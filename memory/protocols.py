@@ -51,6 +51,13 @@ class Rooms(Protocol):
         """Set the person's own title."""
         ...
 
+    async def claim_title(self, seen: Room, seconds: float) -> bool:
+        """Be for so long the only one, in any process, that makes the first title of a room.
+
+        False if there is a title, or another claimed it.
+        """
+        ...
+
     async def title(self, seen: Room, title: str, *, covers: str, asked: bool = False) -> bool:
         """Set a title made from the messages up to ``covers`` of the room as ``seen``.
 

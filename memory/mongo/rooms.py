@@ -88,6 +88,16 @@ class MongoRooms:
             raise NotFound.of("room")
         return room_from(document)
 
+    async def claim_title(self, seen: Room, seconds: float) -> bool:
+        unclaimed = {"$lte": [{"$ifNull": ["$titled_until", "$$NOW"]}, "$$NOW"]}
+        until = {"$add": ["$$NOW", int(seconds * 1000)]}
+        with mapped_errors():
+            claimed = await self._database["rooms"].update_one(
+                {"_id": seen.id, "owner": seen.owner, "title_source": "none", "$expr": unclaimed},
+                [{"$set": {"titled_until": until}}],
+            )
+        return claimed.modified_count == 1
+
     async def title(self, seen: Room, title: str, *, covers: str, asked: bool = False) -> bool:
         where: Document = {"_id": seen.id, "owner": seen.owner, "deletions": seen.deletions}
         if not asked:

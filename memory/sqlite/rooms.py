@@ -1,6 +1,7 @@
 """Rooms in SQLite."""
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -19,6 +20,7 @@ class SQLiteRooms:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._claimed: dict[str, float] = {}  # one process has the file, and claims end with it
 
     async def create(self, owner: str, title: str | None = None, *, listed: bool = True) -> Room:
         room_id, moment = new_id("room"), to_micros(now())
@@ -82,6 +84,14 @@ class SQLiteRooms:
             return owned_room(connection, owner, room_id)
 
         return await self._database.write(work)
+
+    async def claim_title(self, seen: Room, seconds: float) -> bool:
+        room, moment = await self.get(seen.owner, seen.id), time.monotonic()
+        self._claimed = {key: until for key, until in self._claimed.items() if until > moment}
+        if room.title_source != "none" or room.id in self._claimed:
+            return False
+        self._claimed[room.id] = moment + seconds
+        return True
 
     async def title(self, seen: Room, title: str, *, covers: str, asked: bool = False) -> bool:
         def work(connection: sqlite3.Connection) -> bool:

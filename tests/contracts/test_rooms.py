@@ -321,6 +321,16 @@ async def test_what_was_made_before_a_deletion_is_not_stored_after_it(stores: St
     assert not await stores.rooms.title(seen, "secret", covers=message_key(1, 1), asked=True)
 
 
+async def test_one_of_many_claims_a_first_title(stores: Stores) -> None:
+    room, named = await stores.rooms.create(ME), await stores.rooms.create(ME, "내 제목")
+    claims = await asyncio.gather(*(stores.rooms.claim_title(room, 60) for _ in range(9)))
+    assert sorted(claims) == [False] * 8 + [True]
+    assert not await stores.rooms.claim_title(named, 60)
+    other = await stores.rooms.create(ME)
+    assert await stores.rooms.claim_title(other, 0)
+    assert await stores.rooms.claim_title(other, 60)
+
+
 async def test_a_made_title_never_replaces_a_persons(stores: Stores) -> None:
     room = await stores.rooms.create(ME)
     assert await stores.rooms.title(room, "made", covers="t")

@@ -353,6 +353,27 @@ async def test_forgetting_a_room_leaves_no_trace(build: Build) -> None:
         assert b"marker-5521" not in file.read_bytes()
 
 
+async def test_rapid_first_turns_make_one_title(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build(answers)
+    room, made, going_on = await house.rooms.create(ME), [], asyncio.Event()
+    title = house.upkeep.title
+
+    async def slow(room: Room, **more: Any) -> bool:
+        made.append(room.id)
+        await going_on.wait()
+        return await title(room, **more)
+
+    monkeypatch.setattr(house.upkeep, "title", slow)
+    for message in ("hello", "안녕", "again"):
+        await house.ask(room, message)
+    going_on.set()
+    await asyncio.gather(*house.upkeep.pending)
+    assert made == [room.id]
+    assert (await house.rooms.get(ME, room.id)).title_source == "auto"
+
+
 async def test_a_first_exchange_gets_a_title_never_over_a_persons(build: Build) -> None:
     house = build(answers)
     room, named = await house.rooms.create(ME), await house.rooms.create(ME, "mine")
