@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from memory.errors import Unavailable
 from server.data_folder import held
-from server.resources import GRACE_SECONDS, Resources, open_agent
+from server.resources import Resources, open_agent
 from server.settings import Settings
 from server.stores import Stores, open_stores
 
@@ -83,7 +83,8 @@ class Opening:
     async def end_runs(self) -> None:
         """Let what runs come to its end, within the grace time; nothing new is started."""
         if self._opened is not None and self.state == "ok":
-            await self._opened.result().runs.close(grace_seconds=GRACE_SECONDS)
+            grace = self._settings.grace_seconds
+            await self._opened.result().runs.close(grace_seconds=grace)
 
     @property
     def state(self) -> State:

@@ -43,9 +43,6 @@ if TYPE_CHECKING:
     from server.tracing import Tracing
     from tools.drafting import Drafter
 
-GRACE_SECONDS = 10.0
-"""How long running turns may go on when the server stops."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graphs:
@@ -120,7 +117,7 @@ async def open_agent(
     try:
         yield resources
     finally:
-        await resources.runs.close(grace_seconds=GRACE_SECONDS)
+        await resources.runs.close(grace_seconds=settings.grace_seconds)
         await resources.upkeep.close()
         await agent.close_chat_model(resources.model)
         await passwords.close()

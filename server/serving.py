@@ -14,7 +14,6 @@ from memory.errors import Unavailable
 from server.app import create_app
 from server.logs import configure_logging
 from server.opening import Opening
-from server.resources import GRACE_SECONDS
 from server.settings import Settings, read_settings
 
 GC_THRESHOLDS = (10_000, 20, 50)
@@ -52,7 +51,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 forwarded_allow_ips=app.state.settings.trusted_proxies,
                 server_header=False,
-                timeout_graceful_shutdown=int(GRACE_SECONDS) + 5,
+                timeout_graceful_shutdown=int(app.state.settings.grace_seconds) + 5,
             )
         )
         self._app = app

@@ -129,6 +129,7 @@ class Settings(BaseModel):
     trusted_proxies: str = "127.0.0.1"
     runs_per_user: int = Field(100, ge=1, le=100_000)
     runs_per_process: int = Field(1_000, ge=1, le=100_000)
+    grace_seconds: float = Field(10.0, ge=0, le=3_600)
     runs_queue: int = Field(0, ge=0, le=10_000)
     run_events: int = Field(20_000, ge=100, le=1_000_000)
     daily_tokens: int | None = Field(None, ge=1)
