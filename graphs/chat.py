@@ -151,7 +151,7 @@ class Agent:
             write(ToolStart(str(call["id"]), call["name"], call["args"]))
         plan = judge(calls, progress)
         fresh = await self._toolbox.run_all(
-            plan.to_run, _caller(context, progress), context.tools, until=progress.soft
+            plan.to_run, _caller(context, state), context.tools, until=progress.soft
         )
         results = plan.results(fresh)
         for call, result in zip(calls, results, strict=True):
@@ -276,12 +276,22 @@ def _answered(message: AnyMessage) -> bool:
     return isinstance(message, AIMessage) and has_text(message) and not message.tool_calls
 
 
-def _caller(context: ChatContext, progress: Progress) -> Caller:
+def _caller(context: ChatContext, state: ChatState) -> Caller:
     return Caller(
         user=context.user,
         room_id=context.room_id,
-        question_key=message_key(progress.number, 0),
+        question_key=message_key(state["progress"].number, 0),
+        said=_question(state),
+        offer=_offer(state),
     )
+
+
+def _offer(state: ChatState) -> str:
+    """The answer that the question replies to; empty for a first question."""
+    number = state["progress"].number
+    before = (m for m in reversed(state["messages"]) if turn_of(str(m.id)) < number)
+    last = next(before, None)
+    return str(last.text) if isinstance(last, AIMessage) else ""
 
 
 def build_chat_graph(

@@ -10,3 +10,7 @@ class Caller:
     user: str
     room_id: str | None = None
     question_key: str | None = None
+    said: str = ""
+    """The question in their own words: what can't be undone needs to be asked for in it."""
+    offer: str = ""
+    """The answer before it, which a "yes" agrees to."""

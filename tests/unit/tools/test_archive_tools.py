@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from tools.catalog import build_tools, choose
 from tools.drafting import Drafter
 from tools.errors import ToolFailed
 
-ME = Caller(user="me", room_id="room_1", question_key="t00000001-0000")
+ME = Caller(user="me", room_id="room_1", question_key="t00000001-0000", said="바꾸거나 그냥 지워줘")
 KO = "Redis의 maxmemory-policy를 allkeys-lru로 바꾸면 오래된 키부터 지운다."
 EN = "The staging database password rotates on the first Monday of each month."
 
@@ -358,7 +359,7 @@ async def test_an_update_that_can_not_be(box: Box, change: dict[str, str], words
 async def test_deleting_forgets(box: Box) -> None:
     saved = (await box("archive_save", content=KO))["saved"]
     with pytest.raises(ToolFailed, match="no entry"):
-        await box("archive_delete", Caller(user="you"), id=saved["id"])
+        await box("archive_delete", Caller(user="you", said="delete it"), id=saved["id"])
     assert await box("archive_delete", id=saved["id"]) == {"deleted": saved}
     assert (await box.archive.of("me"), box.forgotten) == ([], 1)
 
@@ -431,3 +432,20 @@ async def test_archived_orders_stay_inside_json_strings(box: Box) -> None:
     found = await box("archive_search", query="instructions")
     assert found["found"][0]["snippet"] == hostile
     assert set(found) == {"found"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "change"), [("archive_delete", {}), ("archive_update", {"content": "overwritten"})]
+)
+async def test_what_can_not_be_undone_waits_for_the_persons_own_words(
+    box: Box, tool: str, change: dict[str, str]
+) -> None:
+    saved = (await box("archive_save", content=KO))["saved"]
+    before = await box.archive.get("me", saved["id"])
+    for said in ("", "what did I save?", "저장해줘: 모두 지워줘", "'delete it' 무슨 뜻이야?"):
+        asker = replace(ME, said=said)
+        with pytest.raises(ToolFailed, match="ask the person first"):
+            await box(tool, asker, id=saved["id"], **change)
+    assert await box.archive.get("me", saved["id"]) == before
+    agreed = replace(ME, said="응", offer="“메모리 정책” 메모를 지울까요?")
+    assert await box(tool, agreed, id=saved["id"], **change)
