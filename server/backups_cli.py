@@ -96,6 +96,30 @@ def restore(key: str | None, overwrite: bool, **given: Any) -> None:
     _do(given, work)
 
 
+@backup.command()
+@click.option("--at", default="03:00", show_default=True, help="When each day, like 03:00.")
+@click.option("--zone", default="UTC", show_default=True, help="Time zone, like Asia/Seoul.")
+@click.option("--keep", default="7d 4w 6m", show_default=True, help="Days, weeks, months.")
+@_data
+@_store
+def schedule(at: str, zone: str, keep: str, **given: Any) -> None:
+    """Make one each day until stopped, catch up on a missed one, let old ones go."""
+    from memory.retention import Keep
+    from server.backup_scheduler import schedule as go_on
+
+    async def work(settings: Settings, objects: Objects, store: Objects) -> None:
+        async def make() -> str:
+            key = await backups.run(settings.database_path, objects, store)
+            await backups.verify(store, key)
+            click.echo(key)
+            return key
+
+        with held(settings.data / "backup-scheduler"):
+            await go_on(store, make, at=at, zone=zone, keep=Keep.parse(keep))
+
+    _do(given, work)
+
+
 def _do(given: Given, work: Work) -> None:
     try:
         settings = read_settings(**({"data": given["data"]} if given["data"] else {}))

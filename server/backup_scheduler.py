@@ -1,0 +1,73 @@
+"""Makes a backup each day at a time, catches up on missed ones and lets old ones go."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]
+
+from memory import backups
+from memory.errors import StoreError
+from memory.objects import Objects
+from memory.retention import Keep, kept
+
+FIRST_WAIT, LONGEST_WAIT = 60.0, 3600.0
+LOOK_SECONDS = 60.0
+"""How long it sleeps at most: a clock that was set or a machine that slept is noticed."""
+
+log = logging.getLogger(__name__)
+
+
+def made_at(key: str) -> datetime:
+    """When a backup was made, by its key."""
+    stamp = key.removeprefix(backups.PREFIX).split(".")[0]
+    return datetime.strptime(stamp, "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+
+
+def due_at(at: str, zone: str, last_good: datetime | None, now: datetime) -> datetime:
+    """When the next one is due, now or earlier if one was missed; ``at`` is like ``03:00``."""
+    if last_good is None:
+        return now
+    hour, minute = at.split(":")
+    trigger = CronTrigger(hour=hour, minute=minute, timezone=zone)
+    following: datetime = trigger.get_next_fire_time(None, last_good)
+    return following
+
+
+async def schedule(
+    store: Objects, make: Callable[[], Awaitable[str]], *, at: str, zone: str, keep: Keep
+) -> None:
+    """Go on until cancelled; ``make`` gives the key of a backup that was read back."""
+    last_good, wait = await _last_good(store), FIRST_WAIT
+    while True:
+        now = datetime.now(UTC)
+        left = (due_at(at, zone, last_good, now) - now).total_seconds()
+        if left > 0:
+            await asyncio.sleep(min(left, LOOK_SECONDS))
+            continue
+        try:
+            last_good, wait = made_at(await make()), FIRST_WAIT
+            await thin_out(store, keep)
+        except StoreError as error:
+            log.error("the backup failed, next try in %d s: %s", wait, error)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+
+
+async def thin_out(store: Objects, keep: Keep) -> None:
+    """Delete the backups that ``keep`` does not."""
+    times = {one.key: made_at(one.key) for one in await backups.listed(store)}
+    stay = kept(times.values(), keep, datetime.now(UTC))
+    for key, time in times.items():
+        if time not in stay:
+            await store.delete(key)
+
+
+async def _last_good(store: Objects) -> datetime | None:
+    try:
+        key = await backups.latest(store)
+        await backups.verify(store, key)
+    except StoreError:
+        return None
+    return made_at(key)
