@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]
@@ -49,7 +50,7 @@ async def schedule(
         try:
             last_good, wait = made_at(await make()), FIRST_WAIT
             await thin_out(store, keep)
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             log.error("the backup failed, next try in %d s: %s", wait, error)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
@@ -57,7 +58,10 @@ async def schedule(
 
 async def thin_out(store: Objects, keep: Keep) -> None:
     """Delete the backups that ``keep`` does not."""
-    times = {one.key: made_at(one.key) for one in await backups.listed(store)}
+    times: dict[str, datetime] = {}
+    for one in await backups.listed(store):
+        with suppress(ValueError):  # what is none of ours stays
+            times[one.key] = made_at(one.key)
     stay = kept(times.values(), keep, datetime.now(UTC))
     for key, time in times.items():
         if time not in stay:
@@ -68,6 +72,6 @@ async def _last_good(store: Objects) -> datetime | None:
     try:
         key = await backups.latest(store)
         await backups.verify(store, key)
-    except StoreError:
+        return made_at(key)
+    except (StoreError, ValueError):
         return None
-    return made_at(key)

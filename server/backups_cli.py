@@ -1,7 +1,10 @@
 """`tomato backup`: run, list, verify and restore; each failure is told and ends with code 1."""
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,17 +108,31 @@ def restore(key: str | None, overwrite: bool, **given: Any) -> None:
 def schedule(at: str, zone: str, keep: str, **given: Any) -> None:
     """Make one each day until stopped, catch up on a missed one, let old ones go."""
     from memory.retention import Keep
+    from server.backup_scheduler import due_at
     from server.backup_scheduler import schedule as go_on
+
+    try:
+        kept, moment = Keep.parse(keep), datetime.now(UTC)
+        due_at(at, zone, moment, moment)
+    except (ValueError, KeyError) as error:
+        raise click.UsageError(f"--at, --zone or --keep has a bad value: {error}") from error
 
     async def work(settings: Settings, objects: Objects, store: Objects) -> None:
         async def make() -> str:
             key = await backups.run(settings.database_path, objects, store)
-            await backups.verify(store, key)
+            try:
+                await backups.verify(store, key)
+            except StoreError:
+                await store.delete(key)  # it must not pass for a good one
+                raise
             click.echo(key)
             return key
 
-        with held(settings.data / "backup-scheduler"):
-            await go_on(store, make, at=at, zone=zone, keep=Keep.parse(keep))
+        working = asyncio.ensure_future(go_on(store, make, at=at, zone=zone, keep=kept))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+        with held(settings.data / "backup-scheduler"), suppress(asyncio.CancelledError):
+            await working
 
     _do(given, work)
 

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.services.tomato_server import TomatoServer
 
-EACH = 142
+EACH = 180
 LEAST = 5_000
 PERSON = {"username": "schema.walker", "password": "correct horse battery"}
 ENDS_SESSION = {"/api/auth/logout", "/api/auth/logout-all", "/api/auth/me"}
