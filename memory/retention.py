@@ -30,6 +30,10 @@ class Keep:
         """The age that no backup but the newest outlives, once the next one is made."""
         return timedelta(days=max(self.days, self.weeks * 7, self.months * MONTH_DAYS))
 
+    def gone_by(self, deleted_at: datetime) -> datetime:
+        """When the last backup that was made before then will be gone: one is made each day."""
+        return deleted_at + self.longest + timedelta(days=1)
+
 
 def kept(times: Iterable[datetime], keep: Keep, now: datetime) -> frozenset[datetime]:
     """The times of the backups to keep: the newest of all, and of each period in reach."""

@@ -102,17 +102,17 @@ def restore(key: str | None, overwrite: bool, **given: Any) -> None:
 @backup.command()
 @click.option("--at", default="03:00", show_default=True, help="When each day, like 03:00.")
 @click.option("--zone", default="UTC", show_default=True, help="Time zone, like Asia/Seoul.")
-@click.option("--keep", default="7d 4w 6m", show_default=True, help="Days, weeks, months.")
+@click.option("--keep", help="Days, weeks, months; else TOMATO_BACKUP_KEEP, else 7d 4w 6m.")
 @_data
 @_store
-def schedule(at: str, zone: str, keep: str, **given: Any) -> None:
+def schedule(at: str, zone: str, keep: str | None, **given: Any) -> None:
     """Make one each day until stopped, catch up on a missed one, let old ones go."""
     from memory.retention import Keep
     from server.backup_scheduler import due_at
     from server.backup_scheduler import schedule as go_on
 
     try:
-        kept, moment = Keep.parse(keep), datetime.now(UTC)
+        chosen, moment = Keep.parse(keep) if keep else None, datetime.now(UTC)
         due_at(at, zone, moment, moment)
     except (ValueError, KeyError) as error:
         raise click.UsageError(f"--at, --zone or --keep has a bad value: {error}") from error
@@ -128,6 +128,7 @@ def schedule(at: str, zone: str, keep: str, **given: Any) -> None:
             click.echo(key)
             return key
 
+        kept = chosen or Keep.parse(settings.backup_keep or "7d 4w 6m")
         working = asyncio.ensure_future(go_on(store, make, at=at, zone=zone, keep=kept))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, working.cancel)

@@ -6,6 +6,8 @@ from fastapi import APIRouter, Body
 
 from memory.errors import Invalid
 from memory.keys import turn_of
+from memory.retention import Keep
+from memory.times import now
 from server.bodies import JSONRoute
 from server.errors import documented
 from server.identity import CurrentUser, OwnedRoom
@@ -90,8 +92,10 @@ async def delete_messages(
     room: OwnedRoom, chosen: MessageKeysIn, resources: AppResources
 ) -> DeletedOut:
     """All of them or, if any key is not in the room, none."""
-    gone = await resources.forgetting.messages(room, chosen.keys)
-    return DeletedOut.model_validate(gone)
+    gone = DeletedOut.model_validate(await resources.forgetting.messages(room, chosen.keys))
+    keep = resources.settings.backup_keep
+    gone.backups_until = Keep.parse(keep).gone_by(now()) if keep else None
+    return gone
 
 
 @router.get("/{room_id}/context", summary="Context", responses=documented(404))

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from memory.retention import Keep
 from server.safety import unsafe_in_prod
 
 PREFIX = "TOMATO_"
@@ -71,6 +72,11 @@ def _rate(value: str) -> str:
     return value
 
 
+def _keep(value: str) -> str:
+    Keep.parse(value)
+    return value
+
+
 Rate = Annotated[str, AfterValidator(_rate)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_by_commas)
@@ -107,6 +113,7 @@ class Settings(BaseModel):
     max_file: int = Field(20 * 1024 * 1024, ge=1, le=1024**4)
     checkpointer: Literal["sqlite", "mongo", "redis"] | None = None
     hot_seconds: int = Field(86_400, ge=0, le=31_536_000)
+    backup_keep: Annotated[str, AfterValidator(_keep)] | None = None
     max_model_calls: int = Field(8, ge=2, le=1000)
     max_tool_calls: int = Field(16, ge=1, le=1000)
     turn_seconds: float = Field(120, gt=0, le=3600)

@@ -99,6 +99,11 @@ class DeletedOut(Out):
     summary: Literal["unchanged", "rebuilt", "cleared"] = Field(
         description="What became of the room's summary."
     )
+    backups_until: Moment | None = Field(
+        None,
+        description="Until when backups may still hold it; null if none are told of in the "
+        "settings.",
+    )
 
 
 class ContextOut(Out):
