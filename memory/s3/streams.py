@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
 
@@ -21,7 +22,7 @@ class ChunkReader(io.BufferedIOBase):
         self._rest = rest
         self._loop = loop
         self._waiting: Future[bytes | None] | None = None
-        self._broken = False
+        self._broken = threading.Event()
 
     def readable(self) -> bool:
         return True
@@ -47,9 +48,13 @@ class ChunkReader(io.BufferedIOBase):
         return part
 
     def _next(self) -> bytes | None:
-        if self._broken:
+        if self._broken.is_set():
             raise OSError("nobody waits for this stream any more")
         self._waiting = asyncio.run_coroutine_threadsafe(self._chunk(), self._loop)
+        if (
+            self._broken.is_set()
+        ):  # broken off between the look and the wait, which nothing would end
+            self._waiting.cancel()
         try:
             return self._waiting.result()
         except BaseException as error:
@@ -61,6 +66,6 @@ class ChunkReader(io.BufferedIOBase):
 
     def break_off(self) -> None:
         """Let whoever reads fail, now and from now on; on the loop's thread."""
-        self._broken = True
+        self._broken.set()
         if self._waiting is not None:
             self._waiting.cancel()
