@@ -102,8 +102,7 @@ class MongoDatabase:
 
     async def atomic(self, work: Work[T]) -> T:
         """Run ``work`` so that all of it is kept, or none of it."""
-        # One deadline for all of it: else each step, retry and abort would have its own.
-        with mapped_errors(), timeout(WAIT_MS / 1000):
+        async with self.in_order():
             if not self._transactions:
                 return await work(None)
             async with self.database.client.start_session() as session:
@@ -112,6 +111,7 @@ class MongoDatabase:
     @asynccontextmanager
     async def in_order(self) -> AsyncIterator[None]:
         """Steps that may be cut short anywhere, within the time of one unit of work."""
+        # One deadline for all of it: else each step, retry and abort would have its own.
         with mapped_errors(), timeout(WAIT_MS / 1000):
             yield
 

@@ -1,15 +1,17 @@
 """The history of rooms in MongoDB: one document per message.
 
-What counts of a room's messages ends at its ``last_key``: that one field, set last, makes a turn's
-messages appear all at once. So a turn needs no transaction, which would double its cost; only its
-last write waits for the majority and the journal, and takes along all that came before it.
+What counts of a room's messages ends at its ``last_key``: on a server without transactions that
+one field, set last, makes a turn's messages appear all at once. A turn begins in three ordered
+writes and no transaction; only the last of them waits for the majority and the journal, and takes
+along those before it. It ends in one unit of work: a worker that was taken for dead, and whose room
+went on, must not be seen for a moment.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.write_concern import WriteConcern
 
@@ -43,8 +45,6 @@ DUPLICATE = 11000
 TRIES = 3
 EARLY = WriteConcern(w=1)
 
-Collection = AsyncCollection[Document]
-
 
 class MongoHistory:
     """The History protocol on one database of MongoDB."""
@@ -54,9 +54,8 @@ class MongoHistory:
         self._rooms, self._messages = database["rooms"], database["messages"]
         self._runs = database["runs"]
         # What an acknowledged write follows on the same server is kept when that one is.
-        self._early_rooms, self._early_messages, self._early_runs = (
-            collection.with_options(write_concern=EARLY)
-            for collection in (self._rooms, self._messages, self._runs)
+        self._early_rooms, self._early_runs = (
+            collection.with_options(write_concern=EARLY) for collection in (self._rooms, self._runs)
         )
 
     async def begin(self, run: Run, content: str) -> Turn:
@@ -65,15 +64,17 @@ class MongoHistory:
                 await self._refuse_known_key(run)
                 await closed_room(self._database, run.owner, run.room_id)
             await self._add_run(run)
-            before = await self._open(run, content)
+            asked_at = now()
+            before = await self._open(run, _question(1, content, asked_at))
             if before is None:
                 await self._runs.delete_one({"_id": run.id})
                 # It has gone, or is busy, or was until a moment ago.
                 await closed_room(self._database, run.owner, run.room_id)
                 raise _busy(run.id)
-            question = _question(before.turns + 1, content)
+            question = _question(before.turns + 1, content, asked_at)
             room = _opened(before, run, question)
-            await self._insert(self._messages, room, [question])
+            # Past the deadline nothing is sent: the room may have been closed by another.
+            await self._insert(room, [question], None)
         return Turn(
             room=room,
             number=question.turn,
@@ -99,9 +100,11 @@ class MongoHistory:
         if known is not None:
             raise _run_exists(known["_id"])
 
-    async def _open(self, run: Run, content: str) -> Room | None:
-        """Take the room for a turn if none is open in it; the room as it was."""
-        question = _question(1, content)
+    async def _open(self, run: Run, question: Message) -> Room | None:
+        """Take the room for a turn if none is open in it; the room as it was.
+
+        Of the question, its time and size count; its number is the room's next.
+        """
         number = {"$toString": {"$add": [10**8 + 1, "$turns"]}}
         document = await self._early_rooms.find_one_and_update(
             {"_id": run.room_id, "owner": run.owner, "open": None},
@@ -124,14 +127,16 @@ class MongoHistory:
     async def end(self, turn: Turn, messages: Sequence[Message], *, status: Status) -> Room:
         last = messages[-1] if messages else turn.question
         answer_key = last.key if last.role == "assistant" else None
-        async with self._database.in_order():
-            await self._insert(self._early_messages, turn.room, messages)
-            await self._early_runs.update_one(
+
+        async def work(session: Session) -> Room:
+            await self._insert(turn.room, messages, session)
+            await self._runs.update_one(
                 {"_id": turn.run_id, "status": "running"},
                 {"$set": _end_of_run(status, answer_key) | {"turn": turn.number}},
+                session=session,
             )
             if status == "failed":
-                await self._mark_failed(turn.room.id, turn.question.key)
+                await self._mark_failed(turn.room.id, turn.question.key, session)
             document = await self._rooms.find_one_and_update(
                 _open_in(turn.room.owner, turn.room.id, turn.run_id),
                 {
@@ -142,54 +147,63 @@ class MongoHistory:
                     },
                 },
                 return_document=ReturnDocument.AFTER,
+                session=session,
             )
             if document is None:
                 ids = [message_id(turn.room.id, message.key) for message in messages]
-                await self._messages.delete_many({"_id": {"$in": ids}})
+                await self._messages.delete_many({"_id": {"$in": ids}}, session=session)
                 raise _closed()
-        return room_from(document)
+            return room_from(document)
 
-    async def _insert(
-        self, collection: Collection, room: Room, messages: Sequence[Message]
-    ) -> None:
+        return await self._database.atomic(work)
+
+    async def _insert(self, room: Room, messages: Sequence[Message], session: Session) -> None:
         if messages:
             documents = [message_document(room, one, message_tokens(one)) for one in messages]
             try:
-                await collection.insert_many(documents)
+                await self._messages.insert_many(documents, session=session)
             except BulkWriteError as error:
                 if any(one["code"] == DUPLICATE for one in error.details["writeErrors"]):
                     raise _closed() from error
                 raise
 
-    async def _mark_failed(self, room_id: str, key: str) -> bool:
+    async def _mark_failed(self, room_id: str, key: str, session: Session) -> bool:
         """Whether there is such a question."""
-        marked = await self._early_messages.update_one(
-            {"_id": message_id(room_id, key)}, {"$set": {"status": "failed"}}
+        marked = await self._messages.update_one(
+            {"_id": message_id(room_id, key)}, {"$set": {"status": "failed"}}, session=session
         )
         return marked.matched_count == 1
 
     async def abandon(self, run: Run) -> bool:
-        async with self._database.in_order():
-            room = await owned_room(self._database, run.owner, run.room_id)
+        async def work(session: Session) -> bool:
+            room = await owned_room(self._database, run.owner, run.room_id, session)
             ended = {"$set": _end_of_run("failed", None)}
             if room.open_turn is None or room.open_turn.run_id != run.id:
-                await self._runs.update_one({"_id": run.id, "status": "running"}, ended)
+                where = {"_id": run.id, "status": "running"}
+                await self._runs.update_one(where, ended, session=session)
                 return False
-            # What its worker had begun to store, past what counts.
-            await self._early_messages.delete_many(within(room.id, after=room.last_key))
-            asked = await self._mark_failed(room.id, message_key(room.open_turn.turn, 0))
-            await self._early_runs.update_one({"_id": run.id}, ended)
+            # What its worker had begun to store, without a transaction, past what counts.
+            await self._messages.delete_many(within(room.id, after=room.last_key), session=session)
+            key = message_key(room.open_turn.turn, 0)
+            asked = await self._mark_failed(room.id, key, session)
+            await self._runs.update_one({"_id": run.id}, ended, session=session)
             closing: Document = {"$set": {"open": None}}
             if not asked:
-                closing = await self._without_question(room)
-            closed = await self._rooms.update_one(_open_in(room.owner, room.id, run.id), closing)
+                closing = await self._without_question(room, session)
+            closed = await self._rooms.update_one(
+                _open_in(room.owner, room.id, run.id), closing, session=session
+            )
             return closed.modified_count == 1
 
-    async def _without_question(self, room: Room) -> Document:
+        return await self._database.atomic(work)
+
+    async def _without_question(self, room: Room, session: Session) -> Document:
         """How a room closes whose worker died before it had stored the question."""
-        newest = await self._messages.find_one(within(room.id), sort=[("_id", DESCENDING)])
+        newest = await self._messages.find_one(
+            within(room.id), sort=[("_id", DESCENDING)], session=session
+        )
         last_key = None if newest is None else message_from(newest).key
-        pending = await self._pending(room.id, None)
+        pending = await self._pending(room.id, session)
         return {
             "$set": {"open": None, "last_key": last_key, "pending_tokens": pending},
             "$inc": {"message_count": -1},
@@ -335,9 +349,9 @@ class MongoHistory:
         return changed.modified_count == 1
 
 
-def _question(number: int, content: str) -> Message:
+def _question(number: int, content: str, asked_at: datetime) -> Message:
     return Message(
-        key=message_key(number, 0), turn=number, role="user", content=content, created_at=now()
+        key=message_key(number, 0), turn=number, role="user", content=content, created_at=asked_at
     )
 
 

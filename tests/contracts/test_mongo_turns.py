@@ -1,5 +1,6 @@
 """A turn's writes in MongoDB cut short after each of them: nothing is seen in part."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -36,9 +37,9 @@ class CutShort:
         return gone
 
 
-@pytest.fixture
-async def database(mongo_url: str) -> AsyncIterator[MongoDatabase]:
-    async with MongoDatabase.open(mongo_url) as database:
+@pytest.fixture(params=["mongo_url", "standalone_mongo_url"])
+async def database(request: pytest.FixtureRequest) -> AsyncIterator[MongoDatabase]:
+    async with MongoDatabase.open(request.getfixturevalue(request.param)) as database:
         yield database
 
 
@@ -105,7 +106,7 @@ async def test_a_turn_that_lost_its_question_is_closed_without_it(database: Mong
 
 @pytest.mark.parametrize(
     "cut",
-    ["_early_messages.insert_many", "_early_runs.update_one", "_rooms.find_one_and_update"],
+    ["_messages.insert_many", "_runs.update_one", "_rooms.find_one_and_update"],
 )
 async def test_an_end_that_was_cut_short_is_not_seen(database: MongoDatabase, cut: str) -> None:
     room = await talked(database)
@@ -124,3 +125,43 @@ async def test_an_end_that_was_cut_short_is_not_seen(database: MongoDatabase, cu
     following = await whole.begin(a_run(room), "다시")
     await whole.end(following, [an_answer(following)], status="complete")
     assert len(await keys_of(database, room)) == 5
+
+
+async def test_a_question_that_comes_too_late_is_not_stored(
+    database: MongoDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker stalled once the room was open, so long that another may have closed it."""
+    room = await talked(database)
+    history = MongoHistory(database)
+    monkeypatch.setattr("memory.mongo.database.WAIT_MS", 300)
+    opening = history._open
+
+    async def stalled(run: Run, question: Message) -> Room | None:
+        opened = await opening(run, question)
+        await asyncio.sleep(0.4)
+        return opened
+
+    monkeypatch.setattr(history, "_open", stalled)
+    run = a_run(room)
+    with pytest.raises(Unavailable):
+        await history.begin(run, "늦은 질문")
+    monkeypatch.undo()
+    assert await MongoHistory(database).abandon(run)
+    assert await keys_of(database, room) == FIRST
+    assert (await MongoRooms(database).get(ME, room.id)).message_count == len(FIRST)
+
+
+async def test_a_worker_taken_for_dead_stores_nothing_though_it_dies_on_the_way(
+    mongo_url: str,
+) -> None:
+    async with MongoDatabase.open(mongo_url) as database:
+        room = await talked(database)
+        history, whole = MongoHistory(database), MongoHistory(database)
+        run = a_run(room)
+        turn = await history.begin(run, "질문")
+        assert await whole.abandon(run)
+        following = await whole.begin(a_run(room), "다음 질문")
+        history._messages = CutShort(history._messages, "delete_many")  # type: ignore[assignment]
+        with pytest.raises((Conflict, Unavailable)):
+            await history.end(turn, [an_answer(turn)], status="complete")
+        assert await keys_of(database, room) == [following.question.key, turn.question.key, *FIRST]
