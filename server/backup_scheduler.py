@@ -26,24 +26,25 @@ def made_at(key: str) -> datetime:
     return datetime.strptime(stamp, "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
 
 
-def due_at(at: str, zone: str, last_good: datetime | None, now: datetime) -> datetime:
-    """When the next one is due, now or earlier if one was missed; ``at`` is like ``03:00``."""
+def due_at(at: str, last_good: datetime | None, now: datetime) -> datetime:
+    """When the next is due, ``now`` or earlier if one was missed; ``at`` as in the settings."""
     if last_good is None:
         return now
-    hour, minute = at.split(":")
-    trigger = CronTrigger(hour=hour, minute=minute, timezone=zone)
+    time, _, zone = at.partition(" ")
+    hour, minute = time.split(":")
+    trigger = CronTrigger(hour=hour, minute=minute, timezone=zone or "UTC")
     following: datetime = trigger.get_next_fire_time(None, last_good)
     return following
 
 
 async def schedule(
-    store: Objects, make: Callable[[], Awaitable[str]], *, at: str, zone: str, keep: Keep
+    store: Objects, make: Callable[[], Awaitable[str]], *, at: str, keep: Keep
 ) -> None:
     """Go on until cancelled; ``make`` gives the key of a backup that was read back."""
     last_good, wait = await _last_good(store), FIRST_WAIT
     while True:
         now = datetime.now(UTC)
-        left = (due_at(at, zone, last_good, now) - now).total_seconds()
+        left = (due_at(at, last_good, now) - now).total_seconds()
         if left > 0:
             await asyncio.sleep(min(left, LOOK_SECONDS))
             continue

@@ -4,7 +4,6 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,24 +99,17 @@ def restore(key: str | None, overwrite: bool, **given: Any) -> None:
 
 
 @backup.command()
-@click.option("--at", default="03:00", show_default=True, help="When each day, like 03:00.")
-@click.option("--zone", default="UTC", show_default=True, help="Time zone, like Asia/Seoul.")
-@click.option("--keep", help="Days, weeks, months; else TOMATO_BACKUP_KEEP, else 7d 4w 6m.")
 @_data
 @_store
-def schedule(at: str, zone: str, keep: str | None, **given: Any) -> None:
-    """Make one each day until stopped, catch up on a missed one, let old ones go."""
+def schedule(**given: Any) -> None:
+    """Make one each day at TOMATO_BACKUP_AT, catch up on a missed one, let old ones go."""
     from memory.retention import Keep
-    from server.backup_scheduler import due_at
     from server.backup_scheduler import schedule as go_on
 
-    try:
-        chosen, moment = Keep.parse(keep) if keep else None, datetime.now(UTC)
-        due_at(at, zone, moment, moment)
-    except (ValueError, KeyError) as error:
-        raise click.UsageError(f"--at, --zone or --keep has a bad value: {error}") from error
-
     async def work(settings: Settings, objects: Objects, store: Objects) -> None:
+        if settings.backup_at is None:
+            raise click.ClickException("Set TOMATO_BACKUP_AT, like '03:00 Asia/Seoul'.")
+
         async def make() -> str:
             key = await backups.run(settings.database_path, objects, store)
             try:
@@ -128,11 +120,11 @@ def schedule(at: str, zone: str, keep: str | None, **given: Any) -> None:
             click.echo(key)
             return key
 
-        kept = chosen or Keep.parse(settings.backup_keep or "7d 4w 6m")
-        working = asyncio.ensure_future(go_on(store, make, at=at, zone=zone, keep=kept))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+        keep, loop = Keep.parse(settings.backup_keep), asyncio.get_running_loop()
         with held(settings.data / "backup-scheduler"), suppress(asyncio.CancelledError):
+            working = asyncio.ensure_future(go_on(store, make, at=settings.backup_at, keep=keep))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, working.cancel)
             await working
 
     _do(given, work)

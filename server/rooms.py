@@ -93,8 +93,9 @@ async def delete_messages(
 ) -> DeletedOut:
     """All of them or, if any key is not in the room, none."""
     gone = DeletedOut.model_validate(await resources.forgetting.messages(room, chosen.keys))
-    keep = resources.settings.backup_keep
-    gone.backups_until = Keep.parse(keep).gone_by(now()) if keep else None
+    settings = resources.settings
+    if settings.backup_at is not None:
+        gone.backups_until = Keep.parse(settings.backup_keep).gone_by(now())
     return gone
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -33,7 +34,6 @@ DEFAULT_OPENAI_MODEL = "openai:gpt-5-mini"
 # for MongoDB must not find out months later that a file was used. Delete a line when it is built.
 NOT_BUILT = {
     "TOMATO_EMBEDDINGS": "search by embeddings",
-    "TOMATO_BACKUP_AT": "backups",
     "TOMATO_BACKUP_KEY": "backups",
 }
 
@@ -69,6 +69,18 @@ def _by_commas(value: object) -> object:
 def _rate(value: str) -> str:
     if not re.fullmatch(r"[1-9]\d{0,8} per ([1-9]\d{0,3} )?(second|minute|hour|day)s?", value):
         raise ValueError("it must be like '10 per 5 minutes'")
+    return value
+
+
+def _daily(value: str) -> str:
+    time, _, zone = value.partition(" ")
+    try:
+        ZoneInfo(zone or "UTC")
+        known = re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", time)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        known = None
+    if known is None:
+        raise ValueError("it must be like '03:00' (UTC) or '03:00 Asia/Seoul'")
     return value
 
 
@@ -113,7 +125,8 @@ class Settings(BaseModel):
     max_file: int = Field(20 * 1024 * 1024, ge=1, le=1024**4)
     checkpointer: Literal["sqlite", "mongo", "redis"] | None = None
     hot_seconds: int = Field(86_400, ge=0, le=31_536_000)
-    backup_keep: Annotated[str, AfterValidator(_keep)] | None = None
+    backup_at: Annotated[str, AfterValidator(_daily)] | None = None
+    backup_keep: Annotated[str, AfterValidator(_keep)] = "7d 4w 6m"
     max_model_calls: int = Field(8, ge=2, le=1000)
     max_tool_calls: int = Field(16, ge=1, le=1000)
     turn_seconds: float = Field(120, gt=0, le=3600)

@@ -101,8 +101,7 @@ class DeletedOut(Out):
     )
     backups_until: Moment | None = Field(
         None,
-        description="Until when backups may still hold it; null if none are told of in the "
-        "settings.",
+        description="Until when backups may still hold it; null if none are made each day.",
     )
 
 

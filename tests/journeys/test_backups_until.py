@@ -17,7 +17,8 @@ def keep(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture
 def settings(tmp_path: Path, keep: str | None) -> Settings:
-    return Settings(data=tmp_path / "data", port=0, backup_keep=keep)
+    each_day = {} if keep is None else {"backup_at": "03:00 Asia/Seoul", "backup_keep": keep}
+    return Settings(data=tmp_path / "data", port=0, **each_day)
 
 
 async def test_a_deletion_tells_of_backups(client: httpx.AsyncClient, keep: str | None) -> None:

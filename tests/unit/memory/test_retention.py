@@ -42,6 +42,17 @@ def test_thinning_twice_takes_no_more(times: list[datetime], keep: Keep) -> None
     assert kept(once, keep, NOW) == once
 
 
+@given(keep=KEEPS.filter(lambda keep: keep.longest > timedelta()), night=st.integers(0, 500))
+def test_by_the_time_that_is_told_no_older_backup_is_left(keep: Keep, night: int) -> None:
+    deleted_at = NOW - timedelta(hours=5)
+    made = [NOW + timedelta(days=day) for day in range(-night, 0)]
+    gone_by = keep.gone_by(deleted_at)
+    while gone_by >= NOW and (not made or made[-1] < gone_by - timedelta(days=1)):
+        made.append(made[-1] + timedelta(days=1) if made else NOW)
+        made = sorted(kept(made, keep, made[-1]))
+    assert all(time > deleted_at for time in made)
+
+
 def test_the_setting_is_read_or_refused() -> None:
     assert Keep.parse("7d 4w 6m") == Keep(days=7, weeks=4, months=6)
     assert Keep.parse("30d") == Keep(days=30, weeks=0, months=0)
