@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import groupby
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
@@ -11,7 +10,7 @@ from langchain_core.messages.ai import UsageMetadata
 from memory.keys import turn_of
 from memory.records import Message, Status, ToolCall, Usage
 from memory.tokens import PER_MESSAGE, estimate_tokens
-from memory.turns import message_tokens
+from memory.turns import message_tokens, newest_groups
 
 _UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -75,15 +74,9 @@ def usage_from(message: AIMessage) -> Usage | None:
 
 def fit(messages: Sequence[AnyMessage], max_tokens: int) -> list[AnyMessage]:
     """The newest whole turns that fit into ``max_tokens``; always the newest."""
-    kept: list[AnyMessage] = []
-    spent = 0
-    for _, group in groupby(reversed(messages), key=lambda message: turn_of(str(message.id))):
-        turn = list(group)
-        spent += sum(map(_tokens, turn))
-        if kept and spent > max_tokens:
-            break
-        kept.extend(turn)
-    return kept[::-1]
+    return newest_groups(
+        reversed(messages), max_tokens, lambda message: turn_of(str(message.id)), _tokens
+    )
 
 
 def _tokens(message: AnyMessage) -> int:

@@ -22,9 +22,9 @@ from graphs.upkeep import Upkeep, summary_state
 from memory.errors import Conflict, Invalid, StoreError
 from memory.events import ERROR, MESSAGE, NOTICE, RUN, error_data, message_data, run_data
 from memory.keys import new_id
-from memory.places import Place
 from memory.protocols import History, RunRecords
 from memory.records import Room, Run, Status, Turn
+from memory.run_slots import Slot
 from memory.runs import Emit, Runs
 from memory.times import now
 
@@ -83,7 +83,7 @@ class Turns:
         )
         if idempotency_key is not None and await self._known(run) is not None:
             return await self._same(run)
-        async with self._runs.place(run) as place:
+        async with self._runs.slot(run) as slot:
             try:
                 turn = await self._begin(run, message)
             except Conflict as conflict:
@@ -91,7 +91,7 @@ class Turns:
                     raise
                 return await self._same(run)
             run = replace(run, turn=turn.number)
-            work = partial(self._carry_out, turn, place, tools, request_id or run.id)
+            work = partial(self._carry_out, turn, slot, tools, request_id or run.id)
             try:
                 await self._runs.start(run, work)
             except StoreError:
@@ -139,7 +139,7 @@ class Turns:
     async def _carry_out(
         self,
         turn: Turn,
-        place: Place,
+        slot: Slot,
         tools: Sequence[str] | None,
         request_id: str,
         emit: Emit,
@@ -147,7 +147,7 @@ class Turns:
         """Answer, store, tell; then what is due after an answer."""
         emit(RUN, run_data(turn.run_id, turn.room.id, turn.question.key))
         talk = Talk(turn.number)
-        status, failure = await self._answer(turn, place, tools, talk, emit)
+        status, failure = await self._answer(turn, slot, tools, talk, emit)
         if failure is not None:
             emit(ERROR, error_data(*failure, request_id))
         messages = talk.messages(status)
@@ -166,13 +166,13 @@ class Turns:
         return status
 
     async def _answer(
-        self, turn: Turn, place: Place, tools: Sequence[str] | None, talk: Talk, emit: Emit
+        self, turn: Turn, slot: Slot, tools: Sequence[str] | None, talk: Talk, emit: Emit
     ) -> tuple[Status, tuple[str, str] | None]:
-        """Wait for a place, run the graph; how it ended, and the code and words of an error."""
+        """Wait for a slot, run the graph; how it ended, and the code and words of an error."""
         try:
-            if place.waiting:
+            if slot.waiting:
                 emit(NOTICE, {"kind": "queued", "detail": queued_words(turn.question.content)})
-                await place.ready()
+                await slot.ready()
             async for event in self._events(turn, tools):
                 talk.take(event)
                 public = shown(event)

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from memory.places import Ledger
 from memory.records import Event, Run
+from memory.run_slots import Ledger
 
 LEASE_SECONDS = 8.0
 """How long a worker that is not heard of is taken to be at work."""

@@ -16,9 +16,9 @@ from weakref import WeakValueDictionary
 from memory.errors import Unavailable
 from memory.event_log import EventLog
 from memory.events import DONE, ERROR, MESSAGE, done_data, error_data, message_data
-from memory.places import Bounds, Ledger, Place, Places
 from memory.protocols import RunRecords
 from memory.records import Event, Run, Status
+from memory.run_slots import Bounds, Ledger, Slot, Slots
 
 KEPT_SECONDS = 3600.0
 """How long the events of an ended run are kept."""
@@ -35,10 +35,10 @@ _log = logging.getLogger(__name__)
 class Runs(Protocol):
     """Running work and its streams of events."""
 
-    def place(self, run: Run) -> AbstractAsyncContextManager[Place]:
-        """Hold a place for a run while it is begun and started; then it has it to its end.
+    def slot(self, run: Run) -> AbstractAsyncContextManager[Slot]:
+        """Hold a slot for a run while it is begun and started; then it has it to its end.
 
-        The work of a run whose place is in the line waits for it first. Raises TooMany
+        The work of a run whose slot is in the line waits for it first. Raises TooMany
         ``too_many_runs``, or Unavailable once the runs are being closed.
         """
         ...
@@ -81,7 +81,6 @@ class _Live:
     log: EventLog
     task: asyncio.Task[None] | None = None
     cancelled: bool = False
-    ended_at: float | None = None
 
 
 class LocalRuns:
@@ -92,25 +91,25 @@ class LocalRuns:
     ) -> None:
         self._records = records
         self._bounds = bounds or Bounds()
-        self.places = Places(self._bounds, ledger)
+        self.slots = Slots(self._bounds, ledger)
         self._live: dict[str, _Live] = {}
         self._ended: dict[str, float] = {}  # in the order of their ends
         self._turns_to_begin: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._closing = False
 
     @asynccontextmanager
-    async def place(self, run: Run) -> AsyncIterator[Place]:
-        # One after the other: who is refused for another reason took no place from anybody.
+    async def slot(self, run: Run) -> AsyncIterator[Slot]:
+        # One after the other: who is refused for another reason took no slot from anybody.
         async with self._turns_to_begin.setdefault(run.owner, asyncio.Lock()):
             if self._closing:
                 raise Unavailable("The server is stopping; please try again in a moment.")
             self._drop_old()
-            place = await self.places.take(run)
+            slot = await self.slots.take(run)
             try:
-                yield place
+                yield slot
             finally:
                 if run.id not in self._live:
-                    self.places.leave(run)
+                    self.slots.leave(run)
 
     async def start(self, run: Run, work: Work) -> None:
         if self._closing:
@@ -135,8 +134,7 @@ class LocalRuns:
             yield event
 
     async def alive(self, run: Run) -> bool:
-        live = self._live.get(run.id)
-        return live is not None and live.ended_at is None
+        return run.id in self._live and run.id not in self._ended
 
     def log(self, owner: str, run_id: str) -> EventLog | None:
         """The events of an owner's run that this process has."""
@@ -171,7 +169,7 @@ class LocalRuns:
 
     async def close(self, *, grace_seconds: float) -> None:
         self._closing = True
-        for run in self.places.waiting:
+        for run in self.slots.waiting:
             self.stop(run.id)
         tasks = [live.task for live in self._live.values() if live.task and not live.task.done()]
         if tasks:
@@ -180,7 +178,7 @@ class LocalRuns:
                 self.stop(task.get_name())
             if late:
                 await asyncio.wait(late)
-        await self.places.settled()
+        await self.slots.settled()
 
     async def _execute(self, live: _Live, work: Work) -> None:
         status: Status = "failed"
@@ -194,8 +192,8 @@ class LocalRuns:
                 ERROR, error_data("internal", "Something went wrong on our side.", live.run.id)
             )
         finally:
-            live.ended_at = self._ended[live.run.id] = time.monotonic()
-            self.places.leave(live.run)
+            self._ended[live.run.id] = time.monotonic()
+            self.slots.leave(live.run)
             live.log.append(DONE, done_data(live.run.id, status))
 
     async def stored(self, owner: str, run_id: str, after: int) -> AsyncIterator[Event]:

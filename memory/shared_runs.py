@@ -15,9 +15,9 @@ from memory.board import LEASE_SECONDS, Board
 from memory.errors import Conflict, NotFound, StoreError, Unavailable
 from memory.event_log import EventLog
 from memory.events import DONE, ERROR, MESSAGE, done_data, error_data, message_data
-from memory.places import Bounds, Place
 from memory.protocols import History, RunRecords
 from memory.records import Event, Run
+from memory.run_slots import Bounds, Slot
 from memory.runs import LocalRuns, Work
 from memory.times import now
 
@@ -64,8 +64,8 @@ class SharedRuns:
         """Begin to keep leases, hear of stops, read for followers and look for dead workers."""
         self._tasks = [asyncio.create_task(self._tend()), asyncio.create_task(self._listen())]
 
-    def place(self, run: Run) -> AbstractAsyncContextManager[Place]:
-        return self._local.place(run)
+    def slot(self, run: Run) -> AbstractAsyncContextManager[Slot]:
+        return self._local.slot(run)
 
     async def start(self, run: Run, work: Work) -> None:
         await self._board.take(run)
@@ -171,7 +171,7 @@ class SharedRuns:
             await asyncio.sleep(TICK_SECONDS)
             tick += 1
             await self._quietly(self._hear())
-            await self._quietly(self._local.places.serve())
+            await self._quietly(self._local.slots.serve())
             if tick % RENEW_TICKS == 0:
                 await self._quietly(self._renew())
             if tick % LOOK_TICKS == 0:
@@ -192,7 +192,7 @@ class SharedRuns:
         if self._publishing:
             for run_id in await self._board.renew(tuple(self._publishing)):
                 self._local.stop(run_id)
-        await self._board.hold(tuple(self._local.places.taken))
+        await self._board.hold(tuple(self._local.slots.taken))
 
     async def _close_dead(self) -> None:
         for run in await self._records.unfinished():

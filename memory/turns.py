@@ -1,13 +1,17 @@
 """Which messages of a talk belong together: whole turns, calls with their results. Pure."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import groupby
+from operator import attrgetter
+from typing import TypeVar
 
 import orjson
 
 from memory.records import Message
 from memory.tokens import PER_MESSAGE, estimate_tokens
+
+T = TypeVar("T")
 
 
 def message_tokens(message: Message) -> int:
@@ -24,11 +28,21 @@ def newest_turns(newest_first: Iterable[Message], max_tokens: int) -> list[Messa
 
     The newest turn is there even if it alone is too large.
     """
-    kept: list[Message] = []
+    return newest_groups(newest_first, max_tokens, attrgetter("turn"), message_tokens)
+
+
+def newest_groups(
+    newest_first: Iterable[T],
+    max_tokens: int,
+    turn_of: Callable[[T], int],
+    tokens_of: Callable[[T], int],
+) -> list[T]:
+    """``newest_turns`` for messages of any kind."""
+    kept: list[T] = []
     spent = 0
-    for _, group in groupby(newest_first, key=lambda message: message.turn):
+    for _, group in groupby(newest_first, key=turn_of):
         turn = list(group)
-        spent += sum(map(message_tokens, turn))
+        spent += sum(map(tokens_of, turn))
         if kept and spent > max_tokens:
             break
         kept.extend(turn)

@@ -18,7 +18,7 @@ from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
 from memory.passwords import Passwords
-from memory.places import Bounds
+from memory.run_slots import Bounds
 from memory.runs import LocalRuns
 from memory.shared_runs import SharedRuns
 from server.accounting import Accounting

@@ -110,13 +110,13 @@ class StreamingChatOpenAI(ChatOpenAI):
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
         kind: type[Any] = AIMessageChunk
         try:
-            async with self._opened(payload) as arriving:
-                async for event in arriving.events():
+            async with self._opened(payload) as body:
+                async for event in body.events():
                     chunk = self._convert_chunk_to_generation_chunk(event, kind, {})
                     if chunk is None:
                         continue
                     kind = chunk.message.__class__
-                    arriving.spoken |= bool(chunk.text)
+                    body.spoken |= bool(chunk.text)
                     if run_manager:
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
@@ -126,7 +126,7 @@ class StreamingChatOpenAI(ChatOpenAI):
             _handle_openai_api_error(error)
 
     @asynccontextmanager
-    async def _opened(self, payload: Mapping[str, Any]) -> AsyncIterator["Arriving"]:
+    async def _opened(self, payload: Mapping[str, Any]) -> AsyncIterator["StreamedBody"]:
         """The body of the server's answer, by the client's address, key and times."""
         client = self.root_async_client
         url = f"{str(client.base_url).rstrip('/')}/chat/completions"
@@ -143,8 +143,8 @@ class StreamingChatOpenAI(ChatOpenAI):
                 timeout=_timeout(client.timeout),
             ) as response:
                 if not response.ok:
-                    raise client._make_status_error_from_response(await _told(response, url))
-                yield Arriving(response.content, url)
+                    raise client._make_status_error_from_response(await _as_httpx(response, url))
+                yield StreamedBody(response.content, url)
         except TimeoutError as error:
             raise openai.APITimeoutError(request=_request(url)) from error
         except aiohttp.ClientError as error:
@@ -232,7 +232,7 @@ def _closable(stream: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     return stream
 
 
-class Arriving:
+class StreamedBody:
     """The body of an answer as it comes; ``spoken`` once it has said a word."""
 
     def __init__(self, content: aiohttp.StreamReader, url: str) -> None:
@@ -292,8 +292,8 @@ def _timeout(given: Any) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, sock_connect=given, sock_read=given)
 
 
-async def _told(response: aiohttp.ClientResponse, url: str) -> httpx2.Response:
-    """A refusal in the words of the client's own transport."""
+async def _as_httpx(response: aiohttp.ClientResponse, url: str) -> httpx2.Response:
+    """A refusal as the client's own transport gives it."""
     return httpx2.Response(
         response.status,
         headers=list(response.headers.items()),

@@ -16,8 +16,8 @@ from memory.keys import new_id
 from memory.mongo.database import MongoDatabase
 from memory.mongo.documents import Document
 from memory.mongo.faults import mapped_errors
-from memory.places import by_owner
 from memory.records import Event, Run
+from memory.run_slots import by_owner
 
 POLL_SECONDS = 0.5
 

@@ -17,11 +17,11 @@ import orjson
 from memory.board import LEASE_SECONDS
 from memory.errors import Unavailable
 from memory.keys import new_id
-from memory.places import by_owner
 from memory.records import Event, Run
 from memory.redis.connection import Client
 from memory.redis.faults import mapped_errors
 from memory.redis.run_scripts import ADMIT, APPEND, CLOSE, RENEW
+from memory.run_slots import by_owner
 from memory.runs import KEPT_SECONDS
 
 CLOSED = b"closed"

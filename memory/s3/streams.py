@@ -51,9 +51,8 @@ class ChunkReader(io.BufferedIOBase):
         if self._broken.is_set():
             raise OSError("nobody waits for this stream any more")
         self._waiting = asyncio.run_coroutine_threadsafe(self._chunk(), self._loop)
-        if (
-            self._broken.is_set()
-        ):  # broken off between the look and the wait, which nothing would end
+        # Broken off between the look and the wait, which nothing else would end.
+        if self._broken.is_set():
             self._waiting.cancel()
         try:
             return self._waiting.result()

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.kills [--kills 50] [--without-redis]
 
-Two processes over one MongoDB and one Redis. Each time one of them is killed (SIGKILL) in the
-middle of an answer that the other follows; it is started again and the next one is killed.
+Two processes over one MongoDB and one Redis. Again and again the first is killed (SIGKILL) in the
+middle of an answer, which the second follows, and is started again.
 """
 
 import argparse

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from memory.errors import NotFound, TooMany, Unavailable
-from memory.places import Bounds
 from memory.records import Event, Message, Run, Status
+from memory.run_slots import Bounds
 from memory.runs import Emit, LocalRuns, Work
 from memory.times import now
 
@@ -166,7 +166,7 @@ async def waiting(emit: Emit) -> Status:
 
 async def begin(runs: LocalRuns, number: int, owner: str = "me") -> None:
     run = replace(RUN, id=f"run_{number}", owner=owner)
-    async with runs.place(run):
+    async with runs.slot(run):
         await runs.start(run, waiting)
 
 

@@ -51,8 +51,8 @@ def by_owner(runs: Iterable[Run]) -> Mapping[str, list[str]]:
 
 
 @dataclass(slots=True, eq=False)
-class Place:
-    """The place of a run: taken, or in the line for one."""
+class Slot:
+    """The slot of a run: taken, or in the line for one."""
 
     run: Run
     _taken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -65,18 +65,18 @@ class Place:
         self._taken.set()
 
     async def ready(self) -> None:
-        """Wait until the place is taken."""
+        """Wait until the slot is taken."""
         await self._taken.wait()
 
 
-class Places:
-    """Gives places to runs; those in line are served by turns of their users."""
+class Slots:
+    """Gives slots to runs; those in line are served by turns of their users."""
 
     def __init__(self, bounds: Bounds, ledger: Ledger | None = None) -> None:
         self._bounds = bounds
         self._ledger = ledger
         self._taken: dict[str, Run] = {}
-        self._lines: dict[str, deque[Place]] = {}
+        self._lines: dict[str, deque[Slot]] = {}
         self._serving = asyncio.Lock()
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -86,27 +86,27 @@ class Places:
 
     @property
     def waiting(self) -> Collection[Run]:
-        return [place.run for line in self._lines.values() for place in line]
+        return [slot.run for line in self._lines.values() for slot in line]
 
-    async def take(self, run: Run) -> Place:
-        """A place, or one in the line; TooMany ``too_many_runs`` if that is full."""
-        place = Place(run)
+    async def take(self, run: Run) -> Slot:
+        """A slot, or one in the line; TooMany ``too_many_runs`` if that is full."""
+        slot = Slot(run)
         if await self._directly(run):
-            place.give()
-            return place
+            slot.give()
+            return slot
         # Looked at now, with no step between: so nobody's line grows past its bound.
         line = self._lines.get(run.owner, deque())
         if len(line) >= self._bounds.queue or len(self.waiting) >= self._bounds.per_process:
             raise self._too_many()
-        line.append(place)
+        line.append(slot)
         self._lines[run.owner] = line
-        return place
+        return slot
 
     def leave(self, run: Run) -> None:
-        """Give up a place, taken or waited for; nothing happens if there is none."""
+        """Give up a slot, taken or waited for; nothing happens if there is none."""
         line = self._lines.get(run.owner, deque())
-        for place in [place for place in line if place.run.id == run.id]:
-            line.remove(place)
+        for slot in [slot for slot in line if slot.run.id == run.id]:
+            line.remove(slot)
         if not line:
             self._lines.pop(run.owner, None)
         if self._taken.pop(run.id, None) and (self._ledger or self._lines):
@@ -124,7 +124,7 @@ class Places:
             await asyncio.wait(self._leaving)
 
     async def _directly(self, run: Run) -> bool:
-        """Take a place past the line, if nobody in it waits for the same."""
+        """Take a slot past the line, if nobody in it waits for the same."""
         if run.owner in self._lines:
             return False
         if len(self._taken) + len(self.waiting) >= self._bounds.per_process:
@@ -153,15 +153,15 @@ class Places:
         line = self._lines.get(owner)
         if not line:
             return
-        place = line[0]
-        if not await self._admit(place.run):
+        slot = line[0]
+        if not await self._admit(slot.run):
             return
-        if place not in line:  # it left meanwhile
-            self._taken.pop(place.run.id, None)
-            self._spawn(self._free(place.run))
+        if slot not in line:  # it left meanwhile
+            self._taken.pop(slot.run.id, None)
+            self._spawn(self._free(slot.run))
             return
-        line.remove(place)
-        place.give()
+        line.remove(slot)
+        slot.give()
         del self._lines[owner]
         if line:
             self._lines[owner] = line  # behind the others now
