@@ -6,7 +6,6 @@ import json
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from pydantic import SecretStr
 
 from server.settings import Settings
 from tests.services.openai_server import Call, OpenAIServer, Reply
@@ -17,15 +16,8 @@ SECRET_WORDS = "토마토는 비밀이 많다"
 
 @pytest.fixture
 def settings(settings: Settings, openai_server: OpenAIServer) -> Settings:
-    return settings.model_copy(
-        update={
-            "model": "openai:test",
-            "openai_api_key": SecretStr("key"),
-            "openai_base_url": openai_server.base_url,
-            "daily_tokens": 60,
-            "price_input": 1_000_000.0,
-            "price_output": 2_000_000.0,
-        }
+    return openai_server.asked_by(
+        settings, daily_tokens=60, price_input=1_000_000.0, price_output=2_000_000.0
     )
 
 

@@ -4,7 +4,6 @@ import json
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from server.settings import Settings
 from tests.services.openai_server import Call, OpenAIServer, Reply
@@ -17,13 +16,7 @@ INJECTED = [
 
 @pytest.fixture
 def settings(settings: Settings, openai_server: OpenAIServer) -> Settings:
-    return settings.model_copy(
-        update={
-            "model": "openai:test",
-            "openai_api_key": SecretStr("key"),
-            "openai_base_url": openai_server.base_url,
-        }
-    )
+    return openai_server.asked_by(settings)
 
 
 @pytest.mark.parametrize(("content", "offer", "agreed"), INJECTED)

@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from memory.tokens import estimate_tokens
 from server.settings import Settings
@@ -22,15 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def settings(settings: Settings, openai_server: OpenAIServer) -> Settings:
-    return settings.model_copy(
-        update={
-            "model": "openai:test",
-            "openai_api_key": SecretStr("key"),
-            "openai_base_url": openai_server.base_url,
-            "window_tokens": WINDOW_TOKENS,
-            "summary_after_turns": 10,
-        }
-    )
+    return openai_server.asked_by(settings, window_tokens=WINDOW_TOKENS, summary_after_turns=10)
 
 
 def answers(request: dict[str, Any]) -> Reply:

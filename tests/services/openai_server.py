@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import uvicorn
+from pydantic import SecretStr
 from starlette.types import Message, Receive, Scope, Send
 
+from server.settings import Settings
 from tests.services import openai_wire as wire
 from tests.services.openai_wire import JSON, MODEL, Call, Reply
 
@@ -71,6 +73,15 @@ class OpenAIServer:
             self._thread.join(PATIENCE_SECONDS)
             assert not self._thread.is_alive(), "the OpenAI test server did not end"
             self._thread = self._stop = None
+
+    def asked_by(self, settings: Settings, **more: Any) -> Settings:
+        """``settings`` of a server whose model is this one, with ``more`` of them changed."""
+        ours = {
+            "model": "openai:test",
+            "openai_api_key": SecretStr("key"),
+            "openai_base_url": self.base_url,
+        }
+        return settings.model_copy(update=ours | more)
 
     def reply(self, *replies: Reply) -> None:
         """Queue answers for the next chat requests."""
