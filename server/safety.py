@@ -48,6 +48,8 @@ def _secrets(settings: "Settings") -> list[tuple[str, str]]:
         password = urlsplit(url.get_secret_value()).password if url else None
         if password is not None:
             found.append((name, password))
+    if settings.backup_key is not None:
+        found.append(("TOMATO_BACKUP_KEY", settings.backup_key.get_secret_value()))
     if settings.s3_secret_key is not None:
         found.append(("S3_SECRET_KEY", settings.s3_secret_key.get_secret_value()))
     return found

@@ -34,7 +34,6 @@ DEFAULT_OPENAI_MODEL = "openai:gpt-5-mini"
 # for MongoDB must not find out months later that a file was used. Delete a line when it is built.
 NOT_BUILT = {
     "TOMATO_EMBEDDINGS": "search by embeddings",
-    "TOMATO_BACKUP_KEY": "backups",
 }
 
 
@@ -127,6 +126,7 @@ class Settings(BaseModel):
     hot_seconds: int = Field(86_400, ge=0, le=31_536_000)
     backup_at: Annotated[str, AfterValidator(_daily)] | None = None
     backup_keep: Annotated[str, AfterValidator(_keep)] = "7d 4w 6m"
+    backup_key: SecretStr | None = Field(None, min_length=8)
     max_model_calls: int = Field(8, ge=2, le=1000)
     max_tool_calls: int = Field(16, ge=1, le=1000)
     turn_seconds: float = Field(120, gt=0, le=3600)
