@@ -10,15 +10,14 @@ import json
 import struct
 import tarfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import zstandard
 
 from memory.errors import Invalid, Newer
-from memory.objects import check_key
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 CHUNK = 1 << 20
 _FRAME = struct.pack("<II", 0x184D2A50, 32)
@@ -66,6 +65,7 @@ def unpack(archive: Path, folder: Path) -> dict[str, Any]:
         raise _bad("it can't be read") from error
     if manifest["format"] > FORMAT:
         raise Newer("The backup was made by a newer version of Tomato; nothing was changed.")
+    manifest.setdefault("store", "sqlite")  # format 1 had no other
     (folder / MANIFEST).unlink()
     found = {
         str(path.relative_to(folder)): _described(path)
@@ -81,7 +81,10 @@ def _lay_out(tar: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> None:
     source = tar.extractfile(info) if info.isfile() else None
     if source is None:
         raise _bad("it holds something that is not a file")
-    target = folder / check_key(info.name)
+    path = PurePosixPath(info.name)
+    if path.is_absolute() or ".." in path.parts:
+        raise _bad("it holds a file that would lie outside")
+    target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("xb") as file:
         while chunk := source.read(CHUNK):

@@ -1,46 +1,84 @@
-"""Backups of the SQLite file and the objects, kept as objects; knows no schedule."""
+"""Backups of what is durable and of the objects, kept as objects; knows no schedule."""
 
 import asyncio
-import os
+import hashlib
+import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from memory.backup_archive import CHUNK, pack, unpack
-from memory.errors import Conflict, Newer, NotFound
+from memory.backup_cipher import decrypted, encrypted
+from memory.errors import Conflict, Newer, NotFound, Unavailable
 from memory.objects import Objects, StoredObject
-from memory.sqlite.backups import copy_database
-from memory.sqlite.migrations import MIGRATIONS
 
 PREFIX = "backups/"
-DATABASE = "tomato.db"
 OBJECTS = "objects"
 
 
-async def run(database: Path, objects: Objects, store: Objects) -> str:
-    """Back up ``database`` and all ``objects`` to ``store``; the new backup's key.
+class Durable(Protocol):
+    """Everything durable but the objects: the SQLite file, or a MongoDB database.
 
-    The database is one point in time, taken before the objects that it names.
-    Raises Unavailable if there is no database or it can't be read.
+    All raise Unavailable while it can't be read or written.
+    """
+
+    kind: str
+    """``sqlite`` or ``mongodb``."""
+
+    schema: int
+    """The version up to which this program knows its data."""
+
+    async def dump(self, folder: Path) -> Mapping[str, Any]:
+        """Write all of it to files in ``folder``, as of one point in time.
+
+        What the manifest is to tell of it: ``schema``, ``consistent``, and what ``load`` compares.
+        """
+        ...
+
+    async def prepare(self, manifest: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Make sure that a load may begin, or changes nothing.
+
+        Raises Conflict ``target_not_empty`` if anything is there, unless ``overwrite`` or a load
+        of the same backup was cut short.
+        """
+        ...
+
+    async def load(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+        """Put in place what ``dump`` wrote and read it back; Unavailable if it is not the same."""
+        ...
+
+    async def drop(self) -> None:
+        """Let nothing of it be there."""
+        ...
+
+
+async def run(durable: Durable, objects: Objects, store: Objects, key: str | None = None) -> str:
+    """Back up ``durable`` and all ``objects`` to ``store``; the new backup's key there.
+
+    What is durable is taken before the objects that it names. ``key`` encrypts it.
     """
     with tempfile.TemporaryDirectory(prefix="tomato-backup-") as scratch:
         folder, archive = Path(scratch, "members"), Path(scratch, "archive")
         await asyncio.to_thread(folder.mkdir)
-        schema = await asyncio.to_thread(copy_database, database, folder / DATABASE)
-        lost = await _copy_objects(objects, folder / OBJECTS)
         now = datetime.now(UTC)
-        about = {"made_at": now.isoformat(), "schema": schema, "deleted_meanwhile": lost}
-        await asyncio.to_thread(pack, folder, archive, about)
-        key = f"{PREFIX}{now:%Y%m%dT%H%M%S%fZ}.tar.zst"
-        await store.put(key, _read(archive))
-        return key
+        about = {"made_at": now.isoformat(), "store": durable.kind, **await durable.dump(folder)}
+        lost = await _copy_objects(objects, folder / OBJECTS)
+        await asyncio.to_thread(pack, folder, archive, {**about, "deleted_meanwhile": lost})
+        name, data = f"{PREFIX}{now:%Y%m%dT%H%M%S%fZ}.tar.zst", _read(archive)
+        if key is None:
+            await store.put(name, data)
+            return name
+        await store.put(f"{name}.enc", encrypted(data, key))
+        return f"{name}.enc"
 
 
 async def listed(store: Objects) -> list[StoredObject]:
     """All backups, newest first."""
-    return sorted([one async for one in store.list(PREFIX)], key=lambda o: o.key, reverse=True)
+    found = [one async for one in store.list(PREFIX) if ".tar.zst" in one.key]
+    return sorted(found, key=lambda one: one.key, reverse=True)
 
 
 async def latest(store: Objects) -> str:
@@ -51,43 +89,80 @@ async def latest(store: Objects) -> str:
     return found[0].key
 
 
-async def verify(store: Objects, key: str) -> dict[str, Any]:
-    """Read all of a backup; its manifest. Raises as ``backup_archive.unpack`` does."""
-    with tempfile.TemporaryDirectory(prefix="tomato-verify-") as scratch:
-        return await _fetched(store, key, Path(scratch))
-
-
-async def restore(
-    store: Objects, key: str, *, database: Path, objects: Objects, overwrite: bool = False
+async def verify(
+    store: Objects, name: str, key: str | None = None, *, durable: Durable | None = None
 ) -> dict[str, Any]:
-    """Put a backup's database and objects in place; its manifest.
+    """Read all of a backup, and see that ``durable`` could hold it; its manifest.
 
-    All of the backup is checked first. The database comes last, whole or not at all, so that a
-    restore that was cut short can be run again. The caller keeps servers off. Raises Conflict
-    ``target_not_empty`` if there is a database, unless ``overwrite``.
+    Raises as ``opened`` does.
     """
-    if await asyncio.to_thread(database.exists) and not overwrite:
-        raise Conflict(f"{database} exists; --overwrite replaces it.", code="target_not_empty")
-    with tempfile.TemporaryDirectory(prefix="tomato-restore-") as scratch:
-        manifest = await _fetched(store, key, Path(scratch))
-        folder = Path(scratch, "members")
-        for name in manifest["members"]:
-            if name.startswith(f"{OBJECTS}/"):
-                await objects.put(name.removeprefix(f"{OBJECTS}/"), _read(folder / name))
-        await asyncio.to_thread(_place, folder / DATABASE, database)
+    async with opened(store, name, key) as (_, manifest):
+        if durable is not None:
+            _check_fit(durable, manifest)
         return manifest
 
 
-async def _fetched(store: Objects, key: str, scratch: Path) -> dict[str, Any]:
-    archive, folder = scratch / "archive", scratch / "members"
-    folder.mkdir()
-    with archive.open("wb") as file:
-        async for chunk in store.get(key):
-            await asyncio.to_thread(file.write, chunk)
-    manifest = await asyncio.to_thread(unpack, archive, folder)
-    if manifest["schema"] > len(MIGRATIONS):
+async def restore(
+    store: Objects,
+    name: str,
+    key: str | None = None,
+    *,
+    durable: Durable,
+    objects: Objects,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Put a backup in place and compare all of it with its manifest, which it gives.
+
+    All of the backup is checked before anything is changed. What is durable comes last, and can't
+    be used before it is whole: a restore that was cut short is run again. The caller keeps servers
+    off. Raises as ``verify`` and ``Durable.prepare`` do.
+    """
+    async with opened(store, name, key) as (folder, manifest):
+        _check_fit(durable, manifest)
+        await durable.prepare(manifest, overwrite=overwrite)
+        for member, expected in manifest["members"].items():
+            folder_name, _, object_key = member.partition("/")
+            if folder_name == OBJECTS:
+                await _restore_object(folder / member, object_key, objects, expected["sha256"])
+        await durable.load(folder, manifest)
+        return manifest
+
+
+async def extract(store: Objects, name: str, key: str | None, target: Path) -> dict[str, Any]:
+    """Lay out a backup's members in ``target``, which is not there yet; its manifest."""
+    async with opened(store, name, key) as (folder, manifest):
+        if await asyncio.to_thread(target.exists):
+            raise Conflict(f"{target} exists.", code="target_not_empty")
+        await asyncio.to_thread(shutil.copytree, folder, target)
+        return manifest
+
+
+@asynccontextmanager
+async def opened(
+    store: Objects, name: str, key: str | None
+) -> AsyncIterator[tuple[Path, dict[str, Any]]]:
+    """A folder with a backup's members, for as long as it is open, and the manifest they match.
+
+    Raises Invalid ``bad_backup`` for a backup that is cut short or changed or has another key,
+    Newer for one of a newer version.
+    """
+    with tempfile.TemporaryDirectory(prefix="tomato-backup-") as scratch:
+        archive, folder = Path(scratch, "archive"), Path(scratch, "members")
+        await asyncio.to_thread(folder.mkdir)
+        await _write(archive, decrypted(store.get(name), key))
+        manifest = await asyncio.to_thread(unpack, archive, folder)
+        await asyncio.to_thread(archive.unlink)
+        yield folder, manifest
+
+
+def _check_fit(durable: Durable, manifest: Mapping[str, Any]) -> None:
+    if manifest["store"] != durable.kind:
+        raise Conflict(
+            f"The backup is of {manifest['store']}, the settings are for {durable.kind}.",
+            code="wrong_store",
+        )
+    if manifest["schema"] > durable.schema:
         raise Newer("The backup was made by a newer version of Tomato; nothing was changed.")
-    return manifest
 
 
 async def _copy_objects(objects: Objects, folder: Path) -> int:
@@ -99,27 +174,26 @@ async def _copy_objects(objects: Objects, folder: Path) -> int:
         target = folder / one.key
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with target.open("wb") as file:
-                async for chunk in objects.get(one.key):
-                    await asyncio.to_thread(file.write, chunk)
+            await _write(target, objects.get(one.key))
         except NotFound:
             target.unlink()
             lost += 1
     return lost
 
 
-def _place(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = target.with_name(f"{target.name}.restoring")
-    with source.open("rb") as read, part.open("wb") as write:
-        while chunk := read.read(CHUNK):
-            write.write(chunk)
-        write.flush()
-        os.fsync(write.fileno())
-    part.chmod(0o600)
-    for log in ("-wal", "-shm"):
-        target.with_name(target.name + log).unlink(missing_ok=True)
-    part.replace(target)
+async def _restore_object(source: Path, key: str, objects: Objects, sha256: str) -> None:
+    await objects.put(key, _read(source))
+    found = hashlib.sha256()
+    async for chunk in objects.get(key):
+        found.update(chunk)
+    if found.hexdigest() != sha256:
+        raise Unavailable(f"The object {key} is not as in the backup after it was restored.")
+
+
+async def _write(path: Path, chunks: AsyncIterator[bytes]) -> None:
+    with await asyncio.to_thread(path.open, "wb") as file:
+        async for chunk in chunks:
+            await asyncio.to_thread(file.write, chunk)
 
 
 async def _read(path: Path) -> AsyncIterator[bytes]:

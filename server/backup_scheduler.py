@@ -38,10 +38,15 @@ def due_at(at: str, last_good: datetime | None, now: datetime) -> datetime:
 
 
 async def schedule(
-    store: Objects, make: Callable[[], Awaitable[str]], *, at: str, keep: Keep
+    store: Objects,
+    make: Callable[[], Awaitable[str]],
+    *,
+    at: str,
+    keep: Keep,
+    key: str | None = None,
 ) -> None:
     """Go on until cancelled; ``make`` gives the key of a backup that was read back."""
-    last_good, wait = await _last_good(store), FIRST_WAIT
+    last_good, wait = await _last_good(store, key), FIRST_WAIT
     while True:
         now = datetime.now(UTC)
         left = (due_at(at, last_good, now) - now).total_seconds()
@@ -69,10 +74,10 @@ async def thin_out(store: Objects, keep: Keep) -> None:
             await store.delete(key)
 
 
-async def _last_good(store: Objects) -> datetime | None:
+async def _last_good(store: Objects, key: str | None) -> datetime | None:
     try:
-        key = await backups.latest(store)
-        await backups.verify(store, key)
-        return made_at(key)
+        name = await backups.latest(store)
+        await backups.verify(store, name, key)
+        return made_at(name)
     except (StoreError, ValueError):
         return None

@@ -10,7 +10,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConfigurationError, InvalidURI
 
-from memory.errors import Invalid, Newer
+from memory.errors import Conflict, Invalid, Newer
 from memory.mongo.faults import mapped_errors
 
 T = TypeVar("T")
@@ -121,6 +121,11 @@ class MongoDatabase:
             raise Newer(
                 f"The database has schema version {schema['version']}; this version of Tomato knows"
                 f" up to {SCHEMA_VERSION}. Nothing was changed: open it with the newer Tomato."
+            )
+        if schema is not None and "restoring" in schema:
+            raise Conflict(
+                "A backup's restore into the database was cut short: run it again.",
+                code="restore_unfinished",
             )
         for name, indexes in INDEXES.items():
             await self.database[name].create_indexes(list(indexes))

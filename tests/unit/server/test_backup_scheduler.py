@@ -32,8 +32,8 @@ async def test_old_backups_go_and_the_newest_stays(tmp_path: Path) -> None:
         await store.put(key, as_chunks(b"x"))
     await store.put(f"{backups.PREFIX}notes.txt", as_chunks(b"not ours"))
     await thin_out(store, Keep(days=3, weeks=0, months=0))
+    assert [one.key async for one in store.list(f"{backups.PREFIX}notes")]
     left = [one.key for one in await backups.listed(store)]
-    assert left.pop(0) == f"{backups.PREFIX}notes.txt"
     assert len(left) in (3, 4)
 
 
