@@ -18,7 +18,7 @@ class StructuredModel(BaseChatModel):
 
     _answers: dict[str, list[Answer]] = PrivateAttr(default_factory=dict)
     _asked: dict[str, list[dict[str, Any]]] = PrivateAttr(default_factory=dict)
-    _systems: dict[str, str] = PrivateAttr(default_factory=dict)
+    _systems: dict[str, list[str]] = PrivateAttr(default_factory=dict)
 
     def __init__(self, **answers: Answer | Sequence[Answer]) -> None:
         super().__init__()
@@ -30,7 +30,11 @@ class StructuredModel(BaseChatModel):
         return self._asked.get(schema, [])
 
     def system(self, schema: str) -> str:
-        return self._systems[schema]
+        return self._systems[schema][-1]
+
+    def systems(self, schema: str) -> list[str]:
+        """The system prompts that were sent for a schema, in their order."""
+        return self._systems.get(schema, [])
 
     def with_structured_output(
         self, schema: dict[str, Any] | type[Any], **kwargs: Any
@@ -40,7 +44,7 @@ class StructuredModel(BaseChatModel):
 
         async def answer(messages: list[BaseMessage]) -> object:
             system, human = messages
-            self._systems[schema.__name__] = str(system.content)
+            self._systems.setdefault(schema.__name__, []).append(str(system.content))
             self._asked.setdefault(schema.__name__, []).append(json.loads(str(human.content)))
             script = self._answers[schema.__name__]
             given = script.pop(0) if len(script) > 1 else script[0]
