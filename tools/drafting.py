@@ -17,6 +17,7 @@ from memory.protocols import Archive
 from memory.records import Near
 from memory.text import cut_label, language
 from prompts import load
+from tools.choices import Choices
 from tools.labels import (
     CATEGORY_LIMIT,
     LABEL_LIMIT,
@@ -85,6 +86,7 @@ class Drafter:
         self._model = model
         self._archive = archive
         self._seconds = seconds
+        self._choices = Choices()
         self._label_prompt = load("label").render(limit=str(LABEL_LIMIT))
         self._category_prompt = load("category").render(limit=str(CATEGORY_LIMIT))
 
@@ -107,21 +109,18 @@ class Drafter:
     ) -> tuple[str, bool]:
         """The category for ``content``, and whether the person has it already.
 
-        The same content goes where it went before: to that of the ``nearest`` entry, if known.
+        The same content goes where it went before: to that of the ``nearest`` entry, if known, or
+        to the one that was chosen for it lately.
         """
         if nearest is None:
             nearest = await self._archive.near(owner, content, limit=1)
         if nearest and (nearest[0].exact or nearest[0].overlap >= SAME_OVERLAP):
             return nearest[0].entry.category, True
         names = [category.name for category in await self._archive.categories(owner)]
-        answer = await ask(
-            self._model,
-            CategoryDraft,
-            system=self._category_prompt,
-            data={"content": content[:CONTENT_CHARACTERS], "categories": names[:CATEGORY_NAMES]},
-            seconds=self._seconds,
-        )
-        return _chosen(answer, names, content)
+        shown = content[:CONTENT_CHARACTERS]
+        name = self._choices.of(owner, shown) or await self._choose(owner, shown, names)
+        known = same_name(name, names)
+        return known or name, known is not None
 
     async def draft(self, owner: str, content: str, category: str | None = None) -> Draft:
         """Label, category and duplicates; with a ``category`` given, that one.
@@ -159,6 +158,20 @@ class Drafter:
         known = same_name(tidy(category), names)
         return known or tidy(category), known is not None
 
+    async def _choose(self, owner: str, content: str, names: list[str]) -> str:
+        """A model's category if it can be one, else the plainest that there is."""
+        answer = await ask(
+            self._model,
+            CategoryDraft,
+            system=self._category_prompt,
+            data={"content": content, "categories": names[:CATEGORY_NAMES]},
+            seconds=self._seconds,
+        )
+        name = tidy(answer.category) if answer else ""
+        if category_problem(name) is None:
+            return self._choices.keep(owner, content, name)
+        return "메모" if language(content) == "ko" else "Notes"
+
     async def _ask_label(self, content: str, **problem: str) -> LabelDraft | None:
         return await ask(
             self._model,
@@ -186,12 +199,3 @@ def _reason(draft: LabelDraft, content: str) -> str:
     korean = language(content[:CONTENT_CHARACTERS]) == "ko"
     plain = "요약할 내용이 없습니다." if korean else "There is nothing to summarize."
     return " ".join(draft.reason.split())[:REASON_CHARACTERS] or plain
-
-
-def _chosen(answer: CategoryDraft | None, names: list[str], content: str) -> tuple[str, bool]:
-    """A model's category if it can be one, else the person's or the plainest that there is."""
-    name = tidy(answer.category) if answer else ""
-    if category_problem(name) is not None:
-        name = "메모" if language(content[:CONTENT_CHARACTERS]) == "ko" else "Notes"
-    known = same_name(name, names)
-    return known or name, known is not None

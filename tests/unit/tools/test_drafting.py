@@ -158,6 +158,24 @@ async def test_the_same_content_goes_where_it_went_before(archive: Archive) -> N
     assert model.asked("CategoryDraft") == []
 
 
+async def test_a_model_that_varies_gives_the_same_content_one_category(archive: Archive) -> None:
+    model = StructuredModel(CategoryDraft=[{"category": f"Choice {n}"} for n in range(9)])
+    drafter = Drafter(model, archive)
+    assert await drafter.categorize("me", EN) == ("Choice 0", False)
+    assert await drafter.categorize("me", f"  {EN.upper()}!") == ("Choice 0", False)
+    assert await drafter.categorize("me", KO) == ("Choice 1", False)
+    assert await drafter.categorize("you", EN) == ("Choice 2", False)
+    await entry(archive, "Milk and eggs, please.", "choice-0")
+    assert await drafter.categorize("me", EN) == ("choice-0", True)
+
+
+async def test_of_two_drafts_at_once_both_have_one_category(archive: Archive) -> None:
+    model = StructuredModel(CategoryDraft=[{"category": "A"}, {"category": "B"}])
+    drafter = Drafter(model, archive)
+    first, second = await asyncio.gather(*(drafter.categorize("me", EN) for _ in range(2)))
+    assert first == second
+
+
 @pytest.mark.parametrize("bad", ["", "x" * 41, "a\nb"])
 async def test_a_bad_category_becomes_a_plain_one(archive: Archive, bad: str) -> None:
     model = StructuredModel(CategoryDraft={"category": bad})
