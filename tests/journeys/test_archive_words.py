@@ -1,5 +1,7 @@
 """What is saved and changed in words, with the model that needs no network."""
 
+import unicodedata
+
 import httpx
 import pytest
 
@@ -50,7 +52,56 @@ async def test_one_thing_is_saved_once_and_renamed_in_words(
     [entry] = await entries()
     assert (entry["summary"], entry["category"]) == names
 
-    ways = [text, f" {text} ", text.upper(), text.rstrip("."), f"{text} {more}", text + "!!"]
-    for way in [*ways, text.replace(" ", "  "), text.lower(), f"“{text}”", f"{text} {more}"]:
-        assert names[0] in await say(order + way)
-    assert len(await entries()) == 1
+    for way in ways_of(text, more):
+        assert names[0] in await say(order + way), way
+    [entry] = await entries()
+    kept = (await client.get(f"/api/archive/{entry['id']}")).json()["content"]
+    assert text in kept
+    assert kept.count(more.rstrip(".")) == 1
+
+
+@pytest.mark.parametrize(("text", "more"), [(text, more) for _, text, _, _, more in TALKS])
+async def test_one_thing_posted_twenty_ways_is_there_twice_at_most(
+    client: httpx.AsyncClient, text: str, more: str
+) -> None:
+    kept: dict[bool, str] = {}
+    for way in ways_of(text, more):
+        body = {"content": way, "summary": "메모", "category": "Notes"}
+        longer = more.rstrip(".").lower() in way.lower()
+        answer = await client.post("/api/archive", json=body)
+        if longer not in kept:
+            assert answer.status_code == 201, way
+            kept[longer] = answer.json()["id"]
+            continue
+        assert answer.status_code == 409, way
+        error = answer.json()["error"]
+        assert (error["code"], error["details"]["id"]) == ("duplicate", kept[longer])
+    assert len((await client.get("/api/archive")).json()["items"]) == 2
+
+
+def ways_of(text: str, more: str) -> list[str]:
+    """Twenty ways to say ``text``: by spacing, case, punctuation, form, a sentence added."""
+    bare = text.rstrip(".")
+    wide = "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in text)
+    return [
+        text,
+        f"  {text}  ",
+        text.upper(),
+        text.lower(),
+        text.title(),
+        bare,
+        f"{text}!!",
+        f"{bare}…",
+        text.replace(" ", "  "),
+        text.replace(" ", "\t"),
+        text.replace(" ", "\n", 1),
+        text.replace(" ", "\u00a0"),
+        text.replace(" ", ", ", 1),
+        f"“{text}”",
+        f"- **{bare}**",
+        unicodedata.normalize("NFD", text),
+        wide,
+        f"{text} {more}",
+        f"{bare}!\n\n{more.upper()}",
+        f"({text}) {more.rstrip('.')}",
+    ]
