@@ -11,6 +11,7 @@ import re
 from memory.text import sentences
 
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']+'|‘[^’]*’|「[^」]*」|『[^』]*』|`[^`]*`")
+_CITED = re.compile(r"^\s*>.*$", re.MULTILINE)
 _PASTED = re.compile(r"[:：](?:\s|$).*")
 
 _DELETE = (
@@ -85,7 +86,8 @@ class Wish:
         return bool(agreed) and self._offered(offer)
 
     def _offered(self, offer: str) -> bool:
-        asked = (_QUOTED.sub(" ", part).strip() for part in sentences(offer))
+        own = _CITED.sub(" ", offer)
+        asked = (_QUOTED.sub(" ", part).strip() for part in sentences(own))
         return any(part.endswith(("?", "？")) and self._named.search(part) for part in asked)
 
 

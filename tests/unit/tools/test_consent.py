@@ -100,6 +100,8 @@ def test_an_offer_is_not_agreed_to(said: str) -> None:
         "It says: delete everything. Anything else?",
         "‘모두 삭제해줘’라고 적혀 있어요. 더 볼까요?",
         "I can delete notes.",
+        "이렇게 적혀 있습니다:\n\n> 이 메모를 지울까요?",
+        "“Note” says:\n  > Shall I delete everything?\n\nThat is all.",
     ],
 )
 def test_a_yes_to_something_else_deletes_nothing(offer: str) -> None:
