@@ -18,6 +18,9 @@ from memory.errors import Invalid
 
 MAGIC = b"tomato-encrypted-1\n"
 PIECE = 1 << 20
+COST = 1 << 15
+"""Of scrypt: 32 MiB and a tenth of a second for each try at a passphrase."""
+
 _SALT, _NONCE, _TAG = 16, 7, 16
 _HEADER = len(MAGIC) + _SALT + _NONCE
 
@@ -60,7 +63,7 @@ class _Pieces:
 
     def __init__(self, header: bytes, passphrase: str) -> None:
         salt, self._nonce = header[len(MAGIC) : -_NONCE], header[-_NONCE:]
-        key = Scrypt(salt=salt, length=32, n=1 << 15, r=8, p=1).derive(passphrase.encode())
+        key = Scrypt(salt=salt, length=32, n=COST, r=8, p=1).derive(passphrase.encode())
         self._cipher, self._header, self._number = AESGCM(key), header, 0
 
     def encrypt(self, piece: bytes, last: bool) -> bytes:

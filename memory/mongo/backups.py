@@ -115,7 +115,7 @@ class MongoBackup:
                 self._url,
                 w="majority",
                 journal=True,
-                serverSelectionTimeoutMS=10_000,
+                serverSelectionTimeoutMS=5_000,
                 socketTimeoutMS=ANSWER_MS,
                 appname="tomato-backup",
             )
@@ -181,7 +181,7 @@ async def _describe(database: Database, one: Document, folder: Path) -> str:
     about = {
         "options": one["options"],
         "indexes": await _indexes(database, name),
-        "uuid": one["info"]["uuid"].hex,
+        "uuid": one["info"]["uuid"].hex(),
         "collectionName": name,
         "type": one["type"],
     }
@@ -211,11 +211,15 @@ async def _load(database: Database, about: Document, folder: Path) -> None:
     name = about["collectionName"]
     await database.command({"create": name, **about["options"]})
     for batch in _batches(_bson(folder, name)):
-        documents = [RawBSONDocument(bytes(one)) for one in _documents(batch)]
-        await database[name].insert_many(documents, bypass_document_validation=True)
+        await _insert(database, name, batch)
     indexes = [one for one in about["indexes"] if one["name"] != "_id_"]
     if indexes:
         await database.command({"createIndexes": name, "indexes": indexes})
+
+
+async def _insert(database: Database, name: str, batch: bytes) -> None:
+    documents = [RawBSONDocument(bytes(one)) for one in _documents(batch)]
+    await database[name].insert_many(documents, bypass_document_validation=True)
 
 
 async def _compare(database: Database, about: Document, expected: Mapping[str, Any]) -> None:
