@@ -1,6 +1,10 @@
 """Builds the model, the tools and the graphs over open stores: the heavy half of the resources."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
@@ -18,8 +22,10 @@ from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
 from memory.passwords import Passwords
+from memory.protocols import Archive
 from memory.run_slots import Bounds
 from memory.runs import LocalRuns
+from memory.semantic_archive import SemanticArchive
 from memory.shared_runs import SharedRuns
 from server.accounting import Accounting
 from server.metrics import Metrics
@@ -36,7 +42,7 @@ from tools.drafting import Drafter
 if TYPE_CHECKING:
     from server.tracing import Tracing
 
-__all__ = ["build_agent", "close_chat_model", "open_passwords"]
+__all__ = ["build_agent", "close_chat_model", "open_archive", "open_passwords"]
 
 
 async def open_passwords(settings: Settings) -> Passwords:
@@ -46,6 +52,22 @@ async def open_passwords(settings: Settings) -> Passwords:
         memory_kib=settings.password_memory_kib,
         parallelism=settings.password_parallelism,
     )
+
+
+@asynccontextmanager
+async def open_archive(settings: Settings, stores: Stores) -> AsyncIterator[Archive]:
+    """The archive, searched by meaning too where the settings name a model for that."""
+    if settings.embeddings is None:
+        yield stores.archive
+        return
+    openai = await asyncio.to_thread(import_module, "server.openai_embeddings")
+    vectors = await asyncio.to_thread(stores.make_vectors)
+    async with openai.open_embedder(settings) as embedder:
+        archive = SemanticArchive(stores.archive, vectors, embedder)
+        try:
+            yield archive
+        finally:
+            await archive.close()
 
 
 def build_agent(

@@ -7,7 +7,7 @@ libraries take over a second to import, so that they load on a thread beside the
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,6 +109,20 @@ async def open_agent(
 ) -> AsyncIterator[Resources]:
     """Build the model, the tools and the graphs over open stores, and end the runs at last."""
     agent = await asyncio.to_thread(import_module, "server.agent")
+    async with agent.open_archive(settings, stores) as archive:
+        stores = replace(stores, archive=archive)
+        async with _open_agent(agent, settings, stores, model, tracing) as resources:
+            yield resources
+
+
+@asynccontextmanager
+async def _open_agent(
+    agent: Any,
+    settings: Settings,
+    stores: Stores,
+    model: "BaseChatModel | None",
+    tracing: "Tracing | None",
+) -> AsyncIterator[Resources]:
     checkpointer = await stores.make_checkpointer()
     passwords = await agent.open_passwords(settings)
     resources: Resources = agent.build_agent(

@@ -30,12 +30,6 @@ DOTENV = Path(".env")
 SECRETS = Path("/run/secrets")
 DEFAULT_OPENAI_MODEL = "openai:gpt-5-mini"
 
-# What a later version will hold. Until then a setting for it stops the start: somebody who asks
-# for MongoDB must not find out months later that a file was used. Delete a line when it is built.
-NOT_BUILT = {
-    "TOMATO_EMBEDDINGS": "search by embeddings",
-}
-
 
 class SettingsError(Exception):
     """A setting stops the start; ``str(error)`` is one sentence that names it."""
@@ -44,6 +38,12 @@ class SettingsError(Exception):
 def _known_model(value: str) -> str:
     if not re.fullmatch(r"offline|openai:\S{1,200}", value):
         raise ValueError("it must be 'offline' or 'openai:<model name>'")
+    return value
+
+
+def _known_embeddings(value: str) -> str:
+    if not re.fullmatch(r"openai:\S{1,200}", value):
+        raise ValueError("it must be 'openai:<model name>'")
     return value
 
 
@@ -114,6 +114,8 @@ class Settings(BaseModel):
         None, validation_alias="OPENAI_BASE_URL"
     )
 
+    embeddings: Annotated[str, AfterValidator(_known_embeddings)] | None = None
+
     mongodb_url: SecretStr | None = Field(None, validation_alias="MONGODB_URL")
     redis_url: SecretStr | None = Field(None, validation_alias="REDIS_URL")
     s3_endpoint: str | None = Field(None, validation_alias="S3_ENDPOINT")
@@ -169,6 +171,8 @@ class Settings(BaseModel):
                 "TOMATO_SUMMARY_AFTER_TOKENS must not be above TOMATO_WINDOW_TOKENS: what is"
                 " neither summarized nor in the window would be lost to the model"
             )
+        if self.embeddings and not (self.openai_api_key or self.openai_base_url):
+            raise ValueError("TOMATO_EMBEDDINGS needs OPENAI_API_KEY or OPENAI_BASE_URL")
         if self.checkpointer == "mongo" and self.mongodb_url is None:
             raise ValueError("TOMATO_CHECKPOINTER=mongo needs MONGODB_URL")
         if self.checkpointer == "redis" and self.redis_url is None:
@@ -256,7 +260,6 @@ def read_settings(dotenv: Path = DOTENV, secrets: Path = SECRETS, **given: Any) 
     file = dotenv if environment.get("TOMATO_ENV", "dev") == "dev" else None
     set_here = {**(dotenv_values(file) if file else {}), **environment}
     _refuse_unknown(name for name in set_here if name.startswith(PREFIX))
-    _refuse_not_built({name: value for name, value in set_here.items() if value})
     try:
         folder = secrets if secrets.is_dir() else None
         return _FromEnvironment(_env_file=file, _secrets_dir=folder, **given)
@@ -275,20 +278,11 @@ def _name_of(field: str) -> str:
 
 
 def _refuse_unknown(names: Iterable[str]) -> None:
-    known = setting_names() | {name for name in NOT_BUILT if "=" not in name}
+    known = setting_names()
     for name in sorted(set(names) - known):
         close = difflib.get_close_matches(name, known, 1)
         hint = f"; did you mean {close[0]}?" if close else "."
         raise SettingsError(f"{name} is not a setting of Tomato{hint}")
-
-
-def _refuse_not_built(values: Mapping[str, str | None]) -> None:
-    for name, value in sorted(values.items()):
-        missing = NOT_BUILT.get(name) or NOT_BUILT.get(f"{name}={value}")
-        if missing:
-            raise SettingsError(
-                f"{name} asks for {missing}, which this version does not have yet: unset it."
-            )
 
 
 def _sentence(error: ValidationError) -> str:

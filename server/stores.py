@@ -39,6 +39,7 @@ from server.settings import Settings
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+    from memory.embeddings import Vectors
     from memory.mongo.database import MongoDatabase
     from memory.redis.connection import Client
 
@@ -52,8 +53,9 @@ class Stores:
 
     ``shared`` tells that other processes may work on the same data, and ``board`` is where they
     tell each other of their runs. ``make_checkpointer`` imports
-    langgraph, so that it is for the heavy half. Each of ``checks`` raises Unavailable while what
-    it is named after is down. ``examine`` looks closely at the database, for the operator.
+    langgraph and ``make_vectors`` numpy, so that they are for the heavy half. Each of ``checks``
+    raises Unavailable while what it is named after is down. ``examine`` looks closely at the
+    database, for the operator.
     """
 
     rooms: Rooms
@@ -74,6 +76,7 @@ class Stores:
     checks: Mapping[str, Check]
     examine: Examine
     make_checkpointer: "Callable[[], Awaitable[BaseCheckpointSaver[Any]]]"
+    make_vectors: "Callable[[], Vectors]"
 
 
 @asynccontextmanager
@@ -141,6 +144,7 @@ async def _on_sqlite(
         checks=_checks(rooms, redis, objects),
         examine=partial(sqlite_inspection.examine, database),
         make_checkpointer=make_checkpointer,
+        make_vectors=partial(_sqlite_vectors, database),
     )
 
 
@@ -198,6 +202,7 @@ async def _on_mongo(
         checks=_checks(rooms, redis, objects),
         examine=partial(mongo_inspection.examine, database),
         make_checkpointer=make_checkpointer,
+        make_vectors=partial(_mongo_vectors, database),
     )
 
 
@@ -264,6 +269,19 @@ async def _mongo_saver(database: "MongoDatabase") -> "BaseCheckpointSaver[Any]":
     saver = MongoSaver(database.database, keep="latest")
     await saver.prepare()
     return saver
+
+
+def _sqlite_vectors(database: Database) -> "Vectors":
+    from memory.sqlite.vectors import SQLiteVectors
+
+    return SQLiteVectors(database)
+
+
+def _mongo_vectors(database: "MongoDatabase") -> "Vectors":
+    from memory.mongo.search_nodes import SearchNodes
+    from memory.mongo.vectors import MongoVectors
+
+    return MongoVectors(database, SearchNodes(database))
 
 
 def _with_redis(

@@ -42,7 +42,7 @@ from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.times import from_micros, now, to_micros
 
 _NEWEST = [("created_at", DESCENDING), ("number", DESCENDING)]
-_WITHOUT_CONTENT = {"content": 0, "terms": 0, "category_terms": 0}
+WITHOUT_CONTENT = {"content": 0, "terms": 0, "category_terms": 0}
 
 MOVED_AT_ONCE = 500
 """How many entries of a renamed category move in one transaction."""
@@ -58,6 +58,7 @@ class MongoArchive:
         self._database = database
         self._contents = contents
         self._entries = database["entries"]
+        self._vectors = database["vectors"]
 
     async def save(
         self, owner: str, *, label: str, category: str, content: str, source: Source | None = None
@@ -104,8 +105,8 @@ class MongoArchive:
                 break
             content = await whole(self._contents, owner, blob, last=last)
             if content is not None:
-                return replace(_entry_from(document), content=content)
-        return _entry_from(document)
+                return replace(entry_from(document), content=content)
+        return entry_from(document)
 
     async def _owned(self, owner: str, entry_id: str, session: Session) -> Document:
         document = await self._entries.find_one({"_id": entry_id, "owner": owner}, session=session)
@@ -160,10 +161,12 @@ class MongoArchive:
         session: Session,
     ) -> None:
         content = {} if place is None else _content(place)
+        reworded = place is not None or before["label"] != after.label
+        unmarked = {"embedded": ""} if reworded else {}
         try:
             changed = await self._entries.update_one(
                 {"_id": after.id, "version": before["version"]},
-                {"$set": _document(after, made) | content},
+                {"$set": _document(after, made) | content | unmarked},
                 session=session,
             )
         except DuplicateKeyError as error:
@@ -173,6 +176,9 @@ class MongoArchive:
             raise Stale("The entry has just changed.")
         if place is not None:
             await self._swap_blobs(after.owner, before.get("content_blob"), place.blob, session)
+        if reworded:
+            outdated = {"_id": before["number"], "version": {"$lte": before["version"]}}
+            await self._vectors.delete_one(outdated, session=session)
         if before["length"] == made.terms.length and place is None:
             touched = {*terms(before["label"]), *terms(after.label)}
             await index_changed(self._database, before, made.terms, touched, session)
@@ -195,7 +201,10 @@ class MongoArchive:
             await remove_postings(self._database, document, session)
             await loosen_files(self._database, owner, entry_id, session)
             await self._swap_blobs(owner, document.get("content_blob"), None, session)
+            await self._vectors.delete_one({"_id": document["number"]}, session=session)
             await self._entries.delete_one({"_id": entry_id, "owner": owner}, session=session)
+            # Again: where nothing is atomic, one may have been kept between.
+            await self._vectors.delete_one({"_id": document["number"]}, session=session)
 
         await self._database.atomic(work)
 
@@ -212,9 +221,9 @@ class MongoArchive:
                 {"created_at": moment, "number": {"$lt": number}},
             ]
         with mapped_errors():
-            newest = self._entries.find(where, _WITHOUT_CONTENT).sort(_NEWEST).limit(limit + 1)
+            newest = self._entries.find(where, WITHOUT_CONTENT).sort(_NEWEST).limit(limit + 1)
             found = await newest.to_list()
-        entries = [_entry_from(document) for document in found[:limit]]
+        entries = [entry_from(document) for document in found[:limit]]
         if len(found) <= limit:
             return Page(entries)
         last = found[limit - 1]
@@ -264,8 +273,8 @@ class MongoArchive:
     async def _by_number(self, owner: str, numbers: Sequence[int]) -> dict[int, Entry]:
         """Entries without their contents."""
         where = {"owner": owner, "number": {"$in": list(numbers)}}
-        found = self._entries.find(where, _WITHOUT_CONTENT)
-        return {document["number"]: _entry_from(document) async for document in found}
+        found = self._entries.find(where, WITHOUT_CONTENT)
+        return {document["number"]: entry_from(document) async for document in found}
 
     async def categories(self, owner: str) -> Sequence[Category]:
         with mapped_errors():
@@ -344,7 +353,7 @@ def _content(place: Placed) -> Document:
     return {"content": place.row, "content_blob": place.blob}
 
 
-def _entry_from(document: Document) -> Entry:
+def entry_from(document: Document) -> Entry:
     """Of a large content the document has but the beginning: the entry then has none."""
     source = document["source"]
     return Entry(
@@ -365,4 +374,4 @@ def _entry_from(document: Document) -> Entry:
 def _nearness(document: Document, said: Collection[str], same: str) -> Near:
     exact = document["fingerprint"] == same
     shared = 1.0 if exact else overlap(said, sample_terms(document["content"]))
-    return Near(entry=_entry_from(document), exact=exact, overlap=shared)
+    return Near(entry=entry_from(document), exact=exact, overlap=shared)

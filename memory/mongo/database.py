@@ -38,7 +38,9 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             ]
         ),
         IndexModel([("owner", ASCENDING), ("number", ASCENDING)]),
+        IndexModel([("owner", ASCENDING), ("embedded", ASCENDING)]),
     ],
+    "vectors": [IndexModel([("owner", ASCENDING), ("model", ASCENDING)])],
     "users": [
         IndexModel([("folded", ASCENDING)], unique=True),
     ],

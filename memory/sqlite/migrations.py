@@ -211,4 +211,24 @@ CREATE INDEX sessions_by_user ON sessions (uid);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 """
 
-MIGRATIONS: tuple[str, ...] = (ROOMS, CHECKPOINTS, ARCHIVE, FILES, USAGE, ACCOUNTS)
+VECTORS = """
+ALTER TABLE entries ADD COLUMN embedded TEXT NOT NULL DEFAULT '';
+CREATE INDEX entries_by_embedding ON entries (owner, embedded);
+
+CREATE TABLE vectors (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number) ON DELETE CASCADE,
+    owner TEXT NOT NULL,
+    model TEXT NOT NULL,
+    vector BLOB NOT NULL
+);
+CREATE INDEX vectors_by_owner ON vectors (owner, model);
+
+CREATE TRIGGER entry_reworded AFTER UPDATE OF label, content, content_blob ON entries
+WHEN OLD.label IS NOT NEW.label OR OLD.content IS NOT NEW.content
+OR OLD.content_blob IS NOT NEW.content_blob BEGIN
+    DELETE FROM vectors WHERE entry = OLD.number;
+    UPDATE entries SET embedded = '' WHERE number = OLD.number;
+END;
+"""
+
+MIGRATIONS: tuple[str, ...] = (ROOMS, CHECKPOINTS, ARCHIVE, FILES, USAGE, ACCOUNTS, VECTORS)

@@ -163,7 +163,8 @@ class FoundOut(ItemOut):
 
     score: float = Field(description="How well it matches; higher is better.", examples=[7.31])
     matched: list[str] = Field(
-        description="The words of the query that matched.", examples=[["redis", "메모리"]]
+        description="The words of the query that matched; `≈` where the meaning is near it.",
+        examples=[["redis", "메모리"]],
     )
 
     @classmethod

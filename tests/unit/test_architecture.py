@@ -16,13 +16,14 @@ TOP_LEVEL = {
     *("langgraph.json", "pyproject.toml", "uv.lock", "Makefile"),
     *("README.md", "CHANGELOG.md", "LICENSE"),
 }
-# Everything that the outside owns has one place that knows it; a place ending in / is a folder.
+# Everything that the outside owns has one place that knows it; a place ending in / is a folder, one
+# in _ the files whose names begin so.
 KNOWN_ONLY_BY = {
     "fastapi": "server/",
     "starlette": "server/",
     "uvicorn": "server/",
     "langserve": "server/langserve_routes.py",
-    "langchain_openai": "server/openai_models.py",
+    "langchain_openai": "server/openai_",
     "sqlite3": "memory/sqlite/",
     "pymongo": "memory/mongo/",
     "redis": "memory/redis/",
@@ -50,9 +51,12 @@ def strangers(path: str, source: str) -> set[str]:
     return {
         vendor
         for vendor in imported(source) & set(KNOWN_ONLY_BY)
-        if path != KNOWN_ONLY_BY[vendor]
-        and not (KNOWN_ONLY_BY[vendor].endswith("/") and path.startswith(KNOWN_ONLY_BY[vendor]))
+        if not _is_place(path, KNOWN_ONLY_BY[vendor])
     }
+
+
+def _is_place(path: str, place: str) -> bool:
+    return path.startswith(place) if place.endswith(("/", "_")) else path == place
 
 
 def sources() -> Iterator[str]:
