@@ -15,6 +15,7 @@ from server.app import create_app
 from server.logs import configure_logging
 from server.opening import Opening
 from server.settings import Settings, read_settings
+from server.wire import Protocol
 
 GC_THRESHOLDS = (10_000, 20, 50)
 
@@ -43,7 +44,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="none",
-                http="httptools",
+                http=Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,  # they go where ours go
