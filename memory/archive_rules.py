@@ -9,11 +9,13 @@ from dataclasses import replace
 from memory.errors import Invalid, Stale, TooLarge
 from memory.keys import new_id
 from memory.records import Category, Entry, Source
-from memory.text import LABEL_LIMIT, LABEL_POINTS, grapheme_count, normalize
+from memory.text import LABEL_LIMIT, LABEL_POINTS, grapheme_count, is_blank, normalize
 from memory.times import now
 from memory.tokens import estimate_tokens
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+# Overrides and embeddings would rearrange the line that a name stands in.
+_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
 CATEGORY_LIMIT = 40
 CONTENT_BYTES = 1_000_000
@@ -41,7 +43,7 @@ def check_category(name: str) -> str:
 
 
 def check_content(content: str) -> str:
-    if not content.strip():
+    if is_blank(content):
         raise Invalid.field("content", "it is blank")
     if "\x00" in content or _has_surrogates(content):
         raise Invalid.field("content", "it holds characters that are no text")
@@ -103,8 +105,10 @@ def _one_line(field: str, text: str, limit: int) -> str:
     if len(text.splitlines()) > 1:
         raise Invalid.field(field, "it must be one line")
     kept = " ".join(text.split())
-    if not kept:
+    if is_blank(kept):
         raise Invalid.field(field, "it is blank")
+    if _TURNING.search(kept):
+        raise Invalid.field(field, "it must not turn the direction of the writing around it")
     if len(kept) > LABEL_POINTS or grapheme_count(kept) > limit:
         raise Invalid.field(field, f"it has more than {limit} characters")
     return unicodedata.normalize("NFC", kept)

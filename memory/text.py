@@ -27,6 +27,8 @@ _LONG_MARKS = regex.compile(rf"(\p{{M}}{{{_MARKS}}})\p{{M}}++")
 _INVISIBLE = regex.compile(r"[\p{Cf}\p{Cs}\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-16}]++")
 # Punctuation that makes another thing of what it stands in: 3.5, -5, 5%, C#.
 _TELLING = r"(?<=\d)[.,:/\-](?=\d)|(?<![^\s(])-(?=\d)|(?<=\d)%|(?<=\b\p{L})#"
+# Fillers and the blank of Braille are letters and symbols by name alone.
+_UNSEEN = regex.compile(r"[\s\p{Z}\p{Cc}\p{Cf}\p{Cs}\p{M}\u115f\u1160\u2800\u3164\uffa0]*+")
 _BETWEEN = regex.compile(rf"({_TELLING})|[\p{{P}}\p{{Z}}\p{{Cc}}\s]")
 _SPACES = regex.compile(r"[\s\p{Z}\p{Cc}]++")
 _SENTENCE = regex.compile(
@@ -55,6 +57,11 @@ def normalize(text: str) -> str:
 def _telling_or_space(found: regex.Match[str]) -> str:
     telling: str | None = found[1]
     return telling or " "
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see in ``text``: spaces, invisible marks, accents on nothing."""
+    return _UNSEEN.fullmatch(text) is not None
 
 
 def iter_graphemes(text: str) -> Iterator[str]:

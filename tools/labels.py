@@ -3,7 +3,16 @@
 import re
 import unicodedata
 
-from memory.text import cut_label, grapheme_count, language, normalize, sentences, words
+from memory.text import (
+    LABEL_POINTS,
+    cut_label,
+    grapheme_count,
+    is_blank,
+    language,
+    normalize,
+    sentences,
+    words,
+)
 from tools.scripts import script_of
 
 LABEL_LIMIT = 30
@@ -61,8 +70,9 @@ def extract_label(content: str) -> str:
         cut_label(tidy(sentence), LABEL_LIMIT) for line in lines for sentence in sentences(line)
     ]
     plain = "메모" if language(sample) == "ko" else "Note"
-    worded = (label for label in labels if _LETTER.search(label))
-    counted = (label for label in labels if any(map(str.isalnum, label)))
+    seen = [label for label in labels if not is_blank(label)]
+    worded = (label for label in seen if _LETTER.search(label))
+    counted = (label for label in seen if any(map(str.isalnum, label)))
     return next(worded, None) or next(counted, plain)
 
 
@@ -75,10 +85,12 @@ def same_name(name: str, known: list[str]) -> str | None:
 
 
 def _problem(name: str, limit: int, kind: str) -> str | None:
-    if not name.strip():
+    if is_blank(name):
         return f"The {kind} is empty."
     if len(name.splitlines()) > 1 or any(unicodedata.category(one) == "Cc" for one in name):
         return f"The {kind} must be one line."
+    if len(name) > LABEL_POINTS:
+        return f"The {kind} is too long: too many marks on too few letters."
     count = grapheme_count(name)
     if count > limit:
         return f"The {kind} has {count} characters; at most {limit} are allowed."

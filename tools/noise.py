@@ -10,7 +10,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Literal
 
-from memory.text import language
+from memory.text import is_blank, language
 from tools.scripts import letter_script
 
 Noise = Literal["blank", "symbols", "number", "hash", "random", "repetition"]
@@ -50,8 +50,8 @@ _PAIRS = frozenset(_COMMON.split())
 
 def find_noise(content: str) -> Noise | None:
     """What kind of noise ``content`` is, or None when it may have a meaning."""
-    text = content[:SAMPLE].strip()
-    if not any(character.isprintable() and not character.isspace() for character in text):
+    text = content.strip()[:SAMPLE].rstrip()
+    if is_blank(text):
         return "blank" if _unprintable(text) == 0 else "random"
     if _unprintable(text) > len(text) / 10:
         return "random"

@@ -13,6 +13,7 @@ from memory.text import (
     cut_label,
     grapheme_count,
     graphemes,
+    is_blank,
     language,
     normalize,
     sentences,
@@ -133,6 +134,25 @@ def test_a_label_fits_on_one_line(text: str, limit: int) -> None:
 
 def test_one_character_of_a_thousand_marks_is_no_label() -> None:
     assert len(cut_label("a" + "\u0301" * 1000)) <= LABEL_POINTS
+
+
+@pytest.mark.parametrize(
+    ("text", "blank"),
+    [
+        ("", True),
+        (" \t\n\u00a0\u2028", True),
+        ("\u200b\u200d\u202e\ufeff\u00ad\ufe0f", True),
+        ("\u3164\u115f\u1160\uffa0\u2800", True),
+        ("\u0301\u20dd", True),
+        ("\x00\x07\ud800", True),
+        ("\u200b가", False),
+        ("ㄱ", False),
+        ("👨\u200d👩", False),
+        (".", False),
+    ],
+)
+def test_what_can_not_be_seen_is_blank(text: str, blank: bool) -> None:
+    assert is_blank(text) is blank
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,10 @@ def test_up_to_thirty_characters_as_people_see_them(label: str) -> None:
     [
         ("", "empty"),
         ("  \t", "empty"),
+        ("\u200b\u200d", "empty"),
+        ("\u3164\u115f", "empty"),
+        ("\u0301", "empty"),
+        ("e" + "\u0301" * 600, "too long"),
         ("가" * 31, "31"),
         (FAMILY * 31, "31"),
         ("two\nlines", "one line"),

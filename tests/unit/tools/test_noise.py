@@ -132,3 +132,8 @@ def test_reasons_are_in_the_language_there_is() -> None:
 @pytest.mark.parametrize("unit", ["a", "aB3$", "ㅋ", "word ", ".", "가나다라 ", "\x00", "\n"])
 def test_a_large_content_is_only_sampled(unit: str) -> None:
     assert find_noise(unit * 4_000) == find_noise(unit * 1_000_000)
+
+
+def test_a_text_after_much_space_is_no_noise() -> None:
+    assert find_noise(" \n" * 10_000 + "회의는 세 시다.") is None
+    assert find_noise("\u200b\u2060\u3164" * 10) == "blank"
