@@ -1,6 +1,7 @@
 """`tomato doctor` after kills, losses and with servers away."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -84,6 +85,31 @@ async def test_a_lost_file_is_told_and_mended(live_server: TomatoServer, tmp_pat
         assert "took a file without bytes off entry_" in said
         assert (await client.get(f"{files}/a")).status_code == 404
     assert (await doctor(tmp_path))[0] == 0
+
+
+async def test_bytes_whose_record_was_lost_in_a_crash_are_told_and_mended(
+    live_server: TomatoServer, tmp_path: Path
+) -> None:
+    files = await new_files(live_server.address, "기록이 사라질 파일이 있는 메모")
+    await live_server.stop()
+    before = {one.name: one.read_bytes() for one in live_server.data.glob("tomato.db*")}
+    await live_server.start()
+    async with httpx.AsyncClient(base_url=live_server.address) as client:
+        assert (await client.put(f"{files}/a", content="고양이".encode() * 50)).status_code == 201
+    await live_server.kill()
+    for one in live_server.data.glob("tomato.db*"):
+        one.unlink()
+    for name, kept in before.items():
+        (live_server.data / name).write_bytes(kept)
+    [stray] = [one for one in (live_server.data / "blobs").rglob("*") if one.is_file()]
+    os.utime(stray, (0, 0))  # what is young may be on its way
+    code, said = await doctor(tmp_path)
+    assert (code, said.count("are named by no record")) == (1, 1)
+    assert stray.exists()
+    code, said = await doctor(tmp_path, "--repair")
+    assert code == 0, said
+    assert "deleted bytes that no record names" in said
+    assert not stray.exists()
 
 
 async def test_a_server_that_is_away_is_named(tmp_path: Path) -> None:
