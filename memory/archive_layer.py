@@ -1,6 +1,7 @@
 """An archive around another: what a layer does not change is handed on."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from memory.protocols import Archive
 from memory.records import Category, Entry, Found, Near, Page, Source
@@ -15,15 +16,21 @@ class ArchiveLayer:
     async def changed(self, owner: str) -> None:
         """Called after a change of the owner's archive, or after one that may have failed."""
 
+    @asynccontextmanager
+    async def changing(self, owner: str) -> AsyncIterator[None]:
+        """Around each change of the owner's archive."""
+        try:
+            yield
+        finally:
+            await self.changed(owner)
+
     async def save(
         self, owner: str, *, label: str, category: str, content: str, source: Source | None = None
     ) -> Entry:
-        try:
+        async with self.changing(owner):
             return await self._archive.save(
                 owner, label=label, category=category, content=content, source=source
             )
-        finally:
-            await self.changed(owner)
 
     async def get(self, owner: str, entry_id: str) -> Entry:
         return await self._archive.get(owner, entry_id)
@@ -38,7 +45,7 @@ class ArchiveLayer:
         content: str | None = None,
         if_version: int | None = None,
     ) -> Entry:
-        try:
+        async with self.changing(owner):
             return await self._archive.update(
                 owner,
                 entry_id,
@@ -47,14 +54,10 @@ class ArchiveLayer:
                 content=content,
                 if_version=if_version,
             )
-        finally:
-            await self.changed(owner)
 
     async def delete(self, owner: str, entry_id: str) -> None:
-        try:
+        async with self.changing(owner):
             await self._archive.delete(owner, entry_id)
-        finally:
-            await self.changed(owner)
 
     async def page(
         self, owner: str, *, category: str | None = None, limit: int, cursor: str | None = None
@@ -81,10 +84,8 @@ class ArchiveLayer:
         return await self._archive.categories(owner)
 
     async def rename_category(self, owner: str, name: str, new_name: str) -> int:
-        try:
+        async with self.changing(owner):
             return await self._archive.rename_category(owner, name, new_name)
-        finally:
-            await self.changed(owner)
 
     async def digest(self, owner: str, *, max_tokens: int) -> str:
         return await self._archive.digest(owner, max_tokens=max_tokens)

@@ -129,7 +129,7 @@ async def _on_sqlite(
         rooms=rooms,
         history=SQLiteHistory(database),
         run_records=SQLiteRunRecords(database),
-        archive=archive,
+        archive=_with_digests(archive, redis, stack),
         files=files,
         attachments=attachments,
         users=SQLiteUsers(database),
@@ -187,7 +187,7 @@ async def _on_mongo(
         rooms=rooms,
         history=MongoHistory(database),
         run_records=MongoRunRecords(database),
-        archive=archive,
+        archive=_with_digests(archive, redis, stack),
         files=files,
         attachments=attachments,
         users=MongoUsers(database),
@@ -232,6 +232,17 @@ def _sessions(settings: Settings, redis: "Client | None") -> Sessions | None:
     from memory.redis.sessions import RedisSessions
 
     return RedisSessions(redis, lifetime(settings))
+
+
+def _with_digests(archive: Archive, redis: "Client | None", stack: AsyncExitStack) -> Archive:
+    """Its digests kept in Redis where there is one."""
+    if redis is None:
+        return archive
+    from memory.redis.digests import CachedDigest, RedisDigests
+
+    cached = CachedDigest(archive, RedisDigests(redis))
+    stack.push_async_callback(cached.close)
+    return cached
 
 
 def _board(redis: "Client | None") -> Board | None:

@@ -1,4 +1,7 @@
-"""Sessions in Redis or Valkey, which lets each go at its expiry; plain commands, no modules."""
+"""Sessions in Redis or Valkey, which lets each go at its expiry; plain commands, no modules.
+
+With a session goes the digest of its user's archive; with another of theirs it is made anew.
+"""
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
@@ -8,6 +11,7 @@ import orjson
 
 from memory.accounts import Session
 from memory.redis.connection import Client
+from memory.redis.digests import RedisDigests
 from memory.redis.faults import mapped_errors
 from memory.sessions import Lifetime, Watch, new_sid, session_id
 from memory.times import from_micros, now, to_micros
@@ -22,6 +26,7 @@ class RedisSessions:
     def __init__(self, client: Client, lifetime: Lifetime) -> None:
         self._client = client
         self._lifetime = lifetime
+        self._digests = RedisDigests(client)
         self._watch = Watch(self._look)
 
     async def open(self, uid: str) -> tuple[str, Session]:
@@ -62,6 +67,7 @@ class RedisSessions:
             if stored is not None:
                 owner = _decoded(session_id, stored).uid
                 await self._client.zrem(OWNED + owner, session_id)
+                await self._digests.drop(owner)
         self._watch.tell([session_id])
 
     async def close_all(self, uid: str) -> int:
@@ -73,6 +79,7 @@ class RedisSessions:
             if ids:
                 await self._client.zrem(owned, *ids)
         self._watch.tell(ids)
+        await self._digests.drop(uid)
         return int(closed)
 
     def ended(self, session: Session) -> AsyncIterator[None]:

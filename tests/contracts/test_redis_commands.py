@@ -14,6 +14,7 @@ from memory.events import done_data
 from memory.records import Event, Run
 from memory.redis.checkpoints import RedisSaver
 from memory.redis.connection import open_redis
+from memory.redis.digests import RedisDigests
 from memory.redis.runs import RedisBoard
 from memory.redis.sessions import RedisSessions
 from memory.sessions import Lifetime
@@ -96,10 +97,19 @@ async def use_board(board: Board) -> None:
     await board.forget(RUN.room_id, [])
 
 
+async def use_digests(digests: RedisDigests) -> None:
+    assert await digests.find("user_가", "?a") is None
+    assert await digests.keep("user_가", "?a", b"=400\n")
+    await digests.begin("user_가")
+    await digests.end("user_가")
+    await digests.drop("user_가")
+
+
 async def test_only_core_commands_are_sent(redis: Redis) -> None:
     await use_saver(redis)
     await use_sessions(redis)
     await use_board(RedisBoard(redis))
+    await use_digests(RedisDigests(redis))
 
     commands = await asked(redis)
     assert {"evalsha", "hset", "xadd"} <= commands
