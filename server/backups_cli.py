@@ -1,6 +1,7 @@
 """`tomato backup`: makes, lists, verifies, restores; each failure is told and ends with code 1."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -21,6 +22,9 @@ from server.data_folder import held
 from server.objects import open_objects
 from server.settings import Settings, SettingsError, read_settings
 
+NICE = 19
+"""How far the making of a backup steps back for the server beside it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
@@ -39,6 +43,7 @@ class Places:
 
     async def make(self) -> str:
         """Make a backup and read all of it back; one that is bad does not stay."""
+        os.nice(max(0, NICE - os.nice(0)))
         name = await backups.run(self.durable, self.objects, self.store, self.key)
         try:
             await backups.verify(self.store, name, self.key)

@@ -29,7 +29,7 @@ Document = dict[str, Any]
 Database = AsyncDatabase[Document]
 
 FOLDER = "mongodb"
-BATCH_BYTES = 4 << 20
+BATCH_BYTES, BATCH_DOCUMENTS = 4 << 20, 500
 ANSWER_MS = 60_000
 """How long the server may take for one command before it counts as away."""
 
@@ -249,7 +249,7 @@ async def _load_mark(database: Database, folder: Path) -> None:
 async def _raw(
     database: Database, name: str, session: AsyncClientSession | None
 ) -> AsyncIterator[bytes]:
-    cursor = database[name].find_raw_batches(session=session)
+    cursor = database[name].find_raw_batches(batch_size=BATCH_DOCUMENTS, session=session)
     async for batch in cast(AsyncIterator[bytes], cursor):  # its own type tells of documents
         yield batch
 

@@ -20,6 +20,7 @@ KEY = "a key of the drawer"
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.nice", lambda _: 0)  # this process goes on after the command
     return {"TOMATO_DATA": str(tmp_path / "data"), "TOMATO_ENV": "dev"}
 
 
