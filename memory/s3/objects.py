@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -21,8 +22,11 @@ from memory.s3.streams import ChunkReader
 
 T = TypeVar("T")
 
-PART_BYTES = 8 * 1024 * 1024
-"""Up to this size an object goes in one request; a larger one in parts, one at a time."""
+PART_BYTES = 5 * 1024 * 1024
+"""Up to this size an object goes in one request; a larger one in parts, one at a time.
+
+The least that S3 takes: the client holds a part two or three times.
+"""
 
 CONNECT_SECONDS, ANSWER_SECONDS = 1.5, 3.0
 """How long S3 may stay silent: a request is refused within five seconds."""
@@ -89,17 +93,19 @@ class S3Objects:
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         check_key(key)
         source = aiter(chunks)
-        begin = bytearray()
+        begin: deque[bytes] = deque()
+        size = 0
         async for chunk in source:
-            begin += chunk
-            if len(begin) > PART_BYTES:
-                return await self._put_parts(key, bytes(begin), source)
-        await self._call(lambda: self._put(key, io.BytesIO(begin), len(begin)))
-        return len(begin)
+            begin.append(chunk)
+            size += len(chunk)
+            if size > PART_BYTES:
+                return await self._put_parts(key, _joined(begin, source))
+        await self._call(lambda: self._put(key, io.BytesIO(b"".join(begin)), size))
+        return size
 
-    async def _put_parts(self, key: str, begin: bytes, rest: AsyncIterator[bytes]) -> int:
+    async def _put_parts(self, key: str, chunks: AsyncIterator[bytes]) -> int:
         """Put what is larger than a part; the client ends the upload if the rest breaks off."""
-        reader = ChunkReader(begin, rest, asyncio.get_running_loop())
+        reader = ChunkReader(chunks, asyncio.get_running_loop())
         putting = asyncio.ensure_future(
             self._call(lambda: self._put(key, cast(BinaryIO, reader), -1))
         )
@@ -165,6 +171,14 @@ class S3Objects:
                 return work()
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, mapped)
+
+
+async def _joined(begin: deque[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks of both, each of the first let go as it leaves."""
+    while begin:
+        yield begin.popleft()
+    async for chunk in rest:
+        yield chunk
 
 
 def _stored(key: str, size: int | None, modified: datetime | None) -> StoredObject:

@@ -8,17 +8,15 @@ from concurrent.futures import Future
 
 
 class ChunkReader(io.BufferedIOBase):
-    """``begin`` and then the chunks of ``rest``, read on a thread beside their ``loop``.
+    """The chunks of ``rest``, read on a thread beside their ``loop``.
 
     ``failure`` is what the chunks raised, if they did; ``size`` counts what was read.
     """
 
-    def __init__(
-        self, begin: bytes, rest: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, rest: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop) -> None:
         self.size = 0
         self.failure: BaseException | None = None
-        self._left = begin
+        self._left = b""
         self._rest = rest
         self._loop = loop
         self._waiting: Future[bytes | None] | None = None

@@ -32,7 +32,7 @@ class Endless:
 
 
 async def test_broken_off_just_before_it_waits_it_does_not_wait() -> None:
-    reader = ChunkReader(b"", Endless().chunks(), asyncio.get_running_loop())
+    reader = ChunkReader(Endless().chunks(), asyncio.get_running_loop())
     reader._broken = SetAfterALook()
     async with asyncio.timeout(30):
         with pytest.raises(OSError, match="broke off"):
@@ -41,7 +41,7 @@ async def test_broken_off_just_before_it_waits_it_does_not_wait() -> None:
 
 async def test_broken_off_while_it_waits_it_ends() -> None:
     endless = Endless()
-    reader = ChunkReader(b"", endless.chunks(), asyncio.get_running_loop())
+    reader = ChunkReader(endless.chunks(), asyncio.get_running_loop())
     reading = asyncio.create_task(asyncio.to_thread(reader.read, 10))
     async with asyncio.timeout(30):
         await endless.asked.wait()
