@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from memory.objects import Objects, as_chunks, read_whole
 from memory.s3.objects import PART_BYTES, S3Objects
 from tests.services.s3 import Bucket
 
+MEGABYTE = 1024 * 1024
 LARGE = 2 * PART_BYTES + 12_345
 
 
@@ -97,6 +99,25 @@ async def test_a_put_that_is_cancelled_leaves_nothing(objects: Objects) -> None:
     with pytest.raises(asyncio.CancelledError):
         await putting
     assert await keys(objects) == []
+
+
+async def test_fifty_megabytes_are_never_in_memory_at_once(objects: Objects) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for number in range(50):
+            yield bytes([number]) * MEGABYTE
+
+    tracemalloc.start()
+    try:
+        assert await objects.put("a", chunks()) == 50 * MEGABYTE
+        assert tracemalloc.get_traced_memory()[1] < 25 * MEGABYTE
+        tracemalloc.reset_peak()
+        size = 0
+        async for chunk in objects.get("a"):
+            size += len(chunk)
+        assert size == 50 * MEGABYTE
+        assert tracemalloc.get_traced_memory()[1] < 25 * MEGABYTE
+    finally:
+        tracemalloc.stop()
 
 
 async def test_what_is_deleted_is_gone(objects: Objects) -> None:
