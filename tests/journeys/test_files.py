@@ -186,18 +186,27 @@ async def test_an_entry_is_found_by_what_its_files_say(
 ) -> None:
     await client.put(f"{files}/note.txt", content="고양이 사료는 선반 위에 있다".encode("cp949"))
     await client.put(f"{files}/report.pdf", content=pdf_saying("The quarterly zeppelin budget"))
+    await client.put(f"{files}/보고서.pdf", content=pdf_saying("3분기 비행선 예산은 사천만 원"))
     await client.put(f"{files}/memo.docx", content=docx_saying("정원 스프링클러 설정값"))
+    await client.put(f"{files}/minutes.docx", content=docx_saying("Keep the trellis painted"))
+    await client.put(f"{files}/plan.md", content=b"# Plan\n\n- Water the hydrangea")
     await client.put(f"{files}/photo.jpg", content=b"\xff\xd8\xff\0\x01")
     searchable = {one["name"]: one["searchable"] for one in await listed(client, files)}
     assert searchable == {
         "memo.docx": True,
+        "minutes.docx": True,
         "note.txt": True,
         "photo.jpg": False,
+        "plan.md": True,
         "report.pdf": True,
+        "보고서.pdf": True,
     }
     for query, matched in (
         ("고양이 사료", ["고양이", "사료"]),
         ("zeppelin", ["zeppelin"]),
+        ("비행선 예산", ["비행선", "예산"]),
+        ("trellis", ["trellis"]),
+        ("hydrangea", ["hydrangea"]),
         ("스프링클러", ["스프링클러"]),
         ("사과나무", ["사과나무"]),
         ("photo", ["photo"]),
