@@ -32,6 +32,10 @@ class ArchiveLayer:
                 owner, label=label, category=category, content=content, source=source
             )
 
+    async def add(self, entry: Entry) -> Entry:
+        async with self.changing(entry.owner):
+            return await self._archive.add(entry)
+
     async def get(self, owner: str, entry_id: str) -> Entry:
         return await self._archive.get(owner, entry_id)
 
@@ -60,9 +64,17 @@ class ArchiveLayer:
             await self._archive.delete(owner, entry_id)
 
     async def page(
-        self, owner: str, *, category: str | None = None, limit: int, cursor: str | None = None
+        self,
+        owner: str,
+        *,
+        category: str | None = None,
+        limit: int,
+        cursor: str | None = None,
+        oldest_first: bool = False,
     ) -> Page[Entry]:
-        return await self._archive.page(owner, category=category, limit=limit, cursor=cursor)
+        return await self._archive.page(
+            owner, category=category, limit=limit, cursor=cursor, oldest_first=oldest_first
+        )
 
     async def search(
         self,

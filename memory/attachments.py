@@ -7,7 +7,7 @@ known as loose: promise a blob, write it, record it; take the record, delete the
 import asyncio
 import logging
 from collections.abc import AsyncIterable, AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from memory.blobs import Blobs, new_blob_key
@@ -59,9 +59,13 @@ class Attachments:
         content_type: str | None = None,
         overwrite: bool = False,
         if_match: str | None = None,
+        created_at: datetime | None = None,
+        updated_at: datetime | None = None,
     ) -> Entry:
         """Keep a file; the entry with it. What can be refused is, before the first byte is read.
 
+        A file from elsewhere has been there since ``created_at``, in an entry last changed at
+        ``updated_at``.
         Invalid ``filename``, NotFound, Conflict ``file_exists`` or ``too_many_files``, Stale as
         ``if_match`` says, TooLarge: then nothing is kept.
         """
@@ -79,7 +83,7 @@ class Attachments:
                 size=spool.size,
                 content_type=content_type_of(content_type),
                 digest=spool.digest,
-                created_at=now(),
+                created_at=created_at or now(),
                 blob=new_blob_key(),
                 searchable=text is not None,
             )
@@ -88,7 +92,13 @@ class Attachments:
             await self._blobs.put(owner, file.blob, spool.chunks())
         try:
             entry = await self._files.attach(
-                owner, entry_id, file, terms, overwrite=overwrite, if_match=if_match
+                owner,
+                entry_id,
+                file,
+                terms,
+                overwrite=overwrite,
+                if_match=if_match,
+                updated_at=updated_at,
             )
         except StoreError:
             await self._let_go(owner, file.blob)

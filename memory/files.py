@@ -30,11 +30,13 @@ class Files(Protocol):
         *,
         overwrite: bool = False,
         if_match: str | None = None,
+        updated_at: datetime | None = None,
     ) -> Entry:
         """Make a promised blob a file of the entry, found by ``terms``; the entry's next version.
 
-        What it replaces becomes loose. Conflict ``file_exists`` or ``too_many_files``, Stale as
-        file_rules says; Unavailable if the promise was given up: then nothing changes.
+        Its time is ``updated_at``, or now. What it replaces becomes loose. Conflict ``file_exists``
+        or ``too_many_files``, Stale as file_rules says; Unavailable if the promise was given up:
+        then nothing changes.
         """
         ...
 

@@ -171,6 +171,13 @@ class Archive(Protocol):
         """Keep a new entry; Conflict ``duplicate`` (``details["id"]``) if its content is there."""
         ...
 
+    async def add(self, entry: Entry) -> Entry:
+        """Keep an entry from elsewhere as it is, but without its files.
+
+        Conflict ``duplicate`` as for a new one, ``entry_exists`` if anybody's entry has its id.
+        """
+        ...
+
     async def get(self, owner: str, entry_id: str) -> Entry: ...
 
     async def update(
@@ -189,9 +196,15 @@ class Archive(Protocol):
     async def delete(self, owner: str, entry_id: str) -> None: ...
 
     async def page(
-        self, owner: str, *, category: str | None = None, limit: int, cursor: str | None = None
+        self,
+        owner: str,
+        *,
+        category: str | None = None,
+        limit: int,
+        cursor: str | None = None,
+        oldest_first: bool = False,
     ) -> Page[Entry]:
-        """Entries newest first, their ``content`` left empty."""
+        """Entries newest first, their ``content`` left empty; a cursor is of its own direction."""
         ...
 
     async def search(

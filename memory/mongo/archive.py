@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from pymongo import DESCENDING
+from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
 from memory.archive_rules import (
@@ -42,6 +42,7 @@ from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.times import from_micros, now, to_micros
 
 _NEWEST = [("created_at", DESCENDING), ("number", DESCENDING)]
+_OLDEST = [("created_at", ASCENDING), ("number", ASCENDING)]
 WITHOUT_CONTENT = {"content": 0, "terms": 0, "category_terms": 0}
 
 MOVED_AT_ONCE = 500
@@ -63,8 +64,11 @@ class MongoArchive:
     async def save(
         self, owner: str, *, label: str, category: str, content: str, source: Source | None = None
     ) -> Entry:
-        entry = new_entry(owner, label=label, category=category, content=content, source=source)
+        return await self.add(
+            new_entry(owner, label=label, category=category, content=content, source=source)
+        )
 
+    async def add(self, entry: Entry) -> Entry:
         made = await prepare(entry)
 
         async def work(session: Session) -> Entry:
@@ -75,15 +79,17 @@ class MongoArchive:
                 await self._entries.insert_one(document, session=session)
             except DuplicateKeyError as error:
                 await self._refuse_duplicate(entry, made, None)
-                raise Conflict("This entry has just changed.", code="duplicate") from error
+                taken = "_id" in (error.details or {}).get("keyPattern", {})
+                code = "entry_exists" if taken else "duplicate"
+                raise Conflict("This entry has just come or gone.", code=code) from error
             if place.blob is not None:
-                await keep_promise(self._database, owner, place.blob, session)
-            await add_postings(self._database, owner, number, made.terms, session)
-            return entry
+                await keep_promise(self._database, entry.owner, place.blob, session)
+            await add_postings(self._database, entry.owner, number, made.terms, session)
+            return replace(entry, files=())
 
         with mapped_errors():
             number = await next_number(self._database)
-        async with placed(self._contents, owner, entry.content) as place:
+        async with placed(self._contents, entry.owner, entry.content) as place:
             return await self._database.atomic(work)
 
     async def _refuse_duplicate(self, entry: Entry, made: Prepared, session: Session) -> None:
@@ -209,20 +215,28 @@ class MongoArchive:
         await self._database.atomic(work)
 
     async def page(
-        self, owner: str, *, category: str | None = None, limit: int, cursor: str | None = None
+        self,
+        owner: str,
+        *,
+        category: str | None = None,
+        limit: int,
+        cursor: str | None = None,
+        oldest_first: bool = False,
     ) -> Page[Entry]:
         where: Document = {"owner": owner}
         if category is not None:
             where["category"] = category
         if cursor is not None:
             moment, number = decode_cursor(cursor, int, int)
+            beyond = "$gt" if oldest_first else "$lt"
             where["$or"] = [
-                {"created_at": {"$lt": moment}},
-                {"created_at": moment, "number": {"$lt": number}},
+                {"created_at": {beyond: moment}},
+                {"created_at": moment, "number": {beyond: number}},
             ]
         with mapped_errors():
-            newest = self._entries.find(where, WITHOUT_CONTENT).sort(_NEWEST).limit(limit + 1)
-            found = await newest.to_list()
+            matching = self._entries.find(where, WITHOUT_CONTENT)
+            ordered = matching.sort(_OLDEST if oldest_first else _NEWEST)
+            found = await ordered.limit(limit + 1).to_list()
         entries = [entry_from(document) for document in found[:limit]]
         if len(found) <= limit:
             return Page(entries)

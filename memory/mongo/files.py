@@ -47,6 +47,7 @@ class MongoFiles:
         *,
         overwrite: bool = False,
         if_match: str | None = None,
+        updated_at: datetime | None = None,
     ) -> Entry:
         def plan(entry: Entry) -> tuple[File, ...]:
             there = next((one for one in entry.files if one.name == file.name), None)
@@ -63,7 +64,7 @@ class MongoFiles:
             await self._files.insert_one(kept, session=session)
 
         await refuse_broken_promise(self._database, owner, file.blob)
-        return await self._change(owner, entry_id, file.name, terms, plan, record)
+        return await self._change(owner, entry_id, file.name, terms, plan, record, updated_at)
 
     async def detach(self, owner: str, entry_id: str, name: str) -> Entry:
         def plan(entry: Entry) -> tuple[File, ...]:
@@ -83,13 +84,15 @@ class MongoFiles:
         terms: bytes | None,
         plan: Plan,
         record: Callable[[Session], Awaitable[None]],
+        updated_at: datetime | None = None,
     ) -> Entry:
         """Change an entry's files and its index, at the version that its terms are made of.
 
         The entry first: where there are no transactions, whoever changes it goes on alone.
         """
         before = await self._archive.get(owner, entry_id)
-        after = replace(before, files=plan(before), version=before.version + 1, updated_at=now())
+        moment = updated_at or now()
+        after = replace(before, files=plan(before), version=before.version + 1, updated_at=moment)
         made = await prepare(before)
 
         async def work(session: Session) -> bool:
@@ -109,7 +112,7 @@ class MongoFiles:
 
         if await self._database.atomic(work):
             return after
-        return await self._change(owner, entry_id, name, terms, plan, record)
+        return await self._change(owner, entry_id, name, terms, plan, record, updated_at)
 
     async def _delete(self, owner: str, entry_id: str, name: str, session: Session) -> None:
         where = {"entry": entry_id, "name": name}

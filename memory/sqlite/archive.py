@@ -55,14 +55,18 @@ class SQLiteArchive:
     async def save(
         self, owner: str, *, label: str, category: str, content: str, source: Source | None = None
     ) -> Entry:
-        entry = new_entry(owner, label=label, category=category, content=content, source=source)
+        return await self.add(
+            new_entry(owner, label=label, category=category, content=content, source=source)
+        )
+
+    async def add(self, entry: Entry) -> Entry:
         made = await prepare(entry)
 
         def work(connection: sqlite3.Connection) -> Entry:
             insert_entry(connection, entry, made, place)
-            return entry
+            return replace(entry, files=())
 
-        async with placed(self._contents, owner, entry.content) as place:
+        async with placed(self._contents, entry.owner, entry.content) as place:
             return await self._database.write(work)
 
     async def get(self, owner: str, entry_id: str) -> Entry:
@@ -128,18 +132,26 @@ class SQLiteArchive:
         await self._database.write(work)
 
     async def page(
-        self, owner: str, *, category: str | None = None, limit: int, cursor: str | None = None
+        self,
+        owner: str,
+        *,
+        category: str | None = None,
+        limit: int,
+        cursor: str | None = None,
+        oldest_first: bool = False,
     ) -> Page[Entry]:
-        before: tuple[Any, ...] = (2**62, 2**62)
+        order, beyond = ("ASC", ">") if oldest_first else ("DESC", "<")
+        last: tuple[Any, ...] = (-(2**62), 0) if oldest_first else (2**62, 2**62)
         if cursor is not None:
-            before = decode_cursor(cursor, int, int)
+            last = decode_cursor(cursor, int, int)
 
         def work(connection: sqlite3.Connection) -> list[tuple[int, Entry]]:
             within = "" if category is None else " AND category = ?"
             rows = connection.execute(
-                f"SELECT {WITHOUT_CONTENT} FROM entries WHERE owner = ?{within}"  # noqa: S608 - two fixed texts
-                " AND (created_at, number) < (?, ?) ORDER BY created_at DESC, number DESC LIMIT ?",
-                (owner, *([] if category is None else [category]), *before, limit + 1),
+                f"SELECT {WITHOUT_CONTENT} FROM entries WHERE owner = ?{within}"  # noqa: S608 - fixed texts
+                f" AND (created_at, number) {beyond} (?, ?)"
+                f" ORDER BY created_at {order}, number {order} LIMIT ?",
+                (owner, *([] if category is None else [category]), *last, limit + 1),
             )
             return [(row["number"], entry_from(row)) for row in rows]
 
@@ -147,8 +159,8 @@ class SQLiteArchive:
         entries = [entry for _, entry in found[:limit]]
         if len(found) <= limit:
             return Page(entries)
-        number, last = found[limit - 1]
-        return Page(entries, encode_cursor(to_micros(last.created_at), number))
+        number, entry = found[limit - 1]
+        return Page(entries, encode_cursor(to_micros(entry.created_at), number))
 
     async def search(
         self,

@@ -72,6 +72,8 @@ def insert_entry(
 ) -> None:
     """Keep and index a new entry; Conflict ``duplicate`` if its content is there."""
     _refuse_duplicate(connection, entry.owner, made.fingerprint, but=None)
+    if connection.execute("SELECT 1 FROM entries WHERE id = ?", (entry.id,)).fetchone():
+        raise Conflict("There is an entry of this id.", code="entry_exists")
     number = connection.execute(
         "INSERT INTO entries (id, owner, category, label, fingerprint, size, source_room,"
         " source_key, created_at, updated_at, version, content, content_blob)"

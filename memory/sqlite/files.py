@@ -48,6 +48,7 @@ class SQLiteFiles:
         *,
         overwrite: bool = False,
         if_match: str | None = None,
+        updated_at: datetime | None = None,
     ) -> Entry:
         def change(connection: sqlite3.Connection, number: int, entry: Entry) -> tuple[File, ...]:
             there = next((one for one in entry.files if one.name == file.name), None)
@@ -62,7 +63,7 @@ class SQLiteFiles:
             )
             return with_file(entry.files, file)
 
-        return await self._change(owner, entry_id, change)
+        return await self._change(owner, entry_id, change, updated_at)
 
     async def detach(self, owner: str, entry_id: str, name: str) -> Entry:
         def change(connection: sqlite3.Connection, number: int, entry: Entry) -> tuple[File, ...]:
@@ -72,7 +73,9 @@ class SQLiteFiles:
 
         return await self._change(owner, entry_id, change)
 
-    async def _change(self, owner: str, entry_id: str, change: Change) -> Entry:
+    async def _change(
+        self, owner: str, entry_id: str, change: Change, updated_at: datetime | None = None
+    ) -> Entry:
         """Change an entry's files and its index, at the version that its terms are made of."""
         before = await self._archive.get(owner, entry_id)
         made = await prepare(before)
@@ -82,13 +85,14 @@ class SQLiteFiles:
             if found.version != before.version:
                 return None
             files = change(connection, number, found)
-            after = replace(before, files=files, version=before.version + 1, updated_at=now())
+            moment = updated_at or now()
+            after = replace(before, files=files, version=before.version + 1, updated_at=moment)
             _write(connection, number, after)
             index_entry(connection, after, number, made.terms)
             return after
 
         changed = await self._database.write(work)
-        return changed or await self._change(owner, entry_id, change)
+        return changed or await self._change(owner, entry_id, change, updated_at)
 
     async def has_blobs(self, owner: str, entry_id: str) -> bool:
         def work(connection: sqlite3.Connection) -> bool:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,50 @@ async def test_the_same_content_is_there_once(archive: Archive) -> None:
     assert caught.value.details["id"] == saved.id
     other = await archive.save(OTHER, label="one", category="c", content=saved.content)
     assert other.id != saved.id
+
+
+async def test_an_entry_from_elsewhere_is_kept_as_it_is(archive: Archive) -> None:
+    moment = datetime(2001, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
+    entry = Entry(
+        id="entry_elsewhere",
+        owner=ME,
+        category="분류",
+        label="라벨",
+        content="내용",
+        size=6,
+        created_at=moment,
+        updated_at=moment + timedelta(days=1),
+        version=7,
+        source=Source(room_id="room_1", key="t00000001-0000"),
+    )
+    assert await archive.add(entry) == entry
+    assert await archive.get(ME, entry.id) == entry
+    with pytest.raises(Conflict) as caught:
+        await archive.add(replace(entry, id="entry_other"))
+    assert (caught.value.code, caught.value.details) == ("duplicate", {"id": entry.id})
+    for owner in (ME, OTHER):
+        with pytest.raises(Conflict) as caught:
+            await archive.add(replace(entry, owner=owner, content="다른 내용"))
+        assert caught.value.code == "entry_exists"
+    assert await archive.get(ME, entry.id) == entry
+
+
+async def test_the_oldest_first_is_the_newest_first_from_the_other_end(archive: Archive) -> None:
+    saved = await archive.save(ME, label="now", category="a", content="the newest")
+    for number in range(5):  # of one moment: then the order in which they came
+        old = replace(saved, id=f"entry_{number}", content=f"old {number}")
+        await archive.add(replace(old, created_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    orders: list[list[str]] = []
+    for oldest_first in (True, False):
+        seen: list[str] = []
+        cursor = None
+        while not seen or cursor is not None:
+            page = await archive.page(ME, limit=2, cursor=cursor, oldest_first=oldest_first)
+            seen.extend(entry.id for entry in page.items)
+            cursor = page.next_cursor
+        orders.append(seen)
+    assert orders[0] == [*(f"entry_{number}" for number in range(5)), saved.id]
+    assert orders[1] == orders[0][::-1]
 
 
 async def test_of_many_equal_saves_at_once_one_wins(archive: Archive) -> None:
