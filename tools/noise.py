@@ -27,11 +27,27 @@ _REASONS: dict[Noise, tuple[str, str]] = {
 }
 
 _WORD = re.compile(r"[^\W\d_]+")
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[-+]?[0-9.]+[eE][-+]?[0-9]+")
-_HEX = re.compile(r"(?:[a-z0-9]+[:$])?(?=[^\s]*\d)[0-9a-f]{16,}|[0-9a-f]{8}(?:-[0-9a-f]{4,12}){4}")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|[-+]?[0-9.]+[eE][-+]?[0-9]+")
+_HEX = re.compile(
+    r"(?:[a-z0-9]+[:$])?(?=[^\s]*\d)[0-9a-f]{16,}|[0-9a-f]{8}(?:-[0-9a-f]{4,12}){4}"
+    r"|(?=[^\s]*[a-f])(?=[^\s]*\d)[0-9a-f]{7,}"
+)
+_BYTES = re.compile(
+    r"(?=.*\d)(?:[0-9a-f]{2}[\s:,;-]+){7,}[0-9a-f]{2}|(?:(?:0|\\)x[0-9a-f]{2}[\s,;]*){2,}"
+)
+_BASE32 = re.compile(r"(?=.*[2-7])(?=.*[A-Z])[A-Z2-7]{16,}=*")
 _ENCODED = re.compile(r"(?=.*[0-9+/_=-])(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/_=.-]{24,}")
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 _JAMO = re.compile("[\u3131-\u318e]{3,}")
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_RUNS = "|".join(
+    row[start:end]
+    for line in _ROWS
+    for row in (line, line[::-1])
+    for start in range(len(row) - 3)
+    for end in range(len(row), start + 3, -1)
+)
+_KEYS = re.compile(f"(?:{_RUNS})+")
 _PART = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}")
 _AROUND = "\"'`.,;:!?()[]{}<>"
 _UNPRINTABLE = ("Cc", "Cn", "Co", "Cs")
@@ -57,7 +73,9 @@ def find_noise(content: str) -> Noise | None:
         return "random"
     if _NUMBER.fullmatch(text):
         return "number"
-    if not _WORD.search(text):
+    if _BYTES.fullmatch(text.lower()):
+        return "hash"
+    if not any(map(str.isalpha, text)):
         return "number" if any(map(str.isnumeric, text)) else "symbols"
     return _worded_noise(text)
 
@@ -90,6 +108,8 @@ def _unprintable(text: str) -> int:
 def _is_encoded(token: str) -> bool:
     if _HEX.fullmatch(token.lower()):
         return True
+    if _BASE32.fullmatch(token):
+        return not _reads(token)
     return bool(_ENCODED.fullmatch(token)) and _entropy(token) > 3.8 and not _reads(token)
 
 
@@ -111,6 +131,8 @@ def _is_random(token: str) -> bool:
         return len(hangul) >= 4 and sum(map(_is_rare, hangul)) > len(hangul) / 2
     if not token.isascii():
         return "\ufffd" in token
+    if _KEYS.fullmatch(token.lower()):
+        return True
     if _is_plain(token):
         return len(token) >= 10 and _familiar(token.lower()) < 0.4
     return len(token) >= 10 and _classes(token) >= 3 and _entropy(token) > 3 and not _reads(token)
