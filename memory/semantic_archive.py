@@ -26,9 +26,6 @@ BY_WORDS, BY_MEANING = 200, 50
 QUERY_SECONDS, FILLING_SECONDS = 3.0, 1.0
 """How long a search waits for the query's vector, and meanwhile for those of new entries."""
 
-QUERY_CHARACTERS = 1_000
-"""How much of a query is embedded."""
-
 SHORT_CHARACTERS = 200
 """A refused text of no more characters is not tried again shorter."""
 
@@ -97,9 +94,7 @@ class SemanticArchive(ArchiveLayer):
             return []
         try:
             async with asyncio.timeout(QUERY_SECONDS):
-                wanted, _ = await asyncio.gather(
-                    self._embedder.query(query[:QUERY_CHARACTERS]), self._filled(owner)
-                )
+                wanted, _ = await asyncio.gather(self._embedder.query(query), self._filled(owner))
             found = await self._vectors.nearest(
                 owner, self._embedder.name, wanted, category=category, limit=BY_MEANING
             )

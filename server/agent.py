@@ -21,6 +21,7 @@ from graphs.system_prompt import SystemPrompt
 from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
+from memory.korean import KoreanArchive
 from memory.passwords import Passwords
 from memory.protocols import Archive
 from memory.run_slots import Bounds
@@ -56,14 +57,18 @@ async def open_passwords(settings: Settings) -> Passwords:
 
 @asynccontextmanager
 async def open_archive(settings: Settings, stores: Stores) -> AsyncIterator[Archive]:
-    """The archive, searched by meaning too where the settings name a model for that."""
+    """The archive, searched with what the settings name: an analyser, a model for embeddings."""
+    by_words = stores.archive
+    if settings.korean == "kiwi":
+        kiwi = await asyncio.to_thread(import_module, "memory.kiwi")
+        by_words = KoreanArchive(by_words, await kiwi.KiwiAnalyser.open())
     if settings.embeddings is None:
-        yield stores.archive
+        yield by_words
         return
     openai = await asyncio.to_thread(import_module, "server.openai_embeddings")
     vectors = await asyncio.to_thread(stores.make_vectors)
     async with openai.open_embedder(settings) as embedder:
-        archive = SemanticArchive(stores.archive, vectors, embedder)
+        archive = SemanticArchive(by_words, vectors, embedder)
         try:
             yield archive
         finally:

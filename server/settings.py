@@ -115,6 +115,7 @@ class Settings(BaseModel):
     )
 
     embeddings: Annotated[str, AfterValidator(_known_embeddings)] | None = None
+    korean: Literal["ngrams", "kiwi"] = "ngrams"
 
     mongodb_url: SecretStr | None = Field(None, validation_alias="MONGODB_URL")
     redis_url: SecretStr | None = Field(None, validation_alias="REDIS_URL")
@@ -173,6 +174,8 @@ class Settings(BaseModel):
             )
         if self.embeddings and not (self.openai_api_key or self.openai_base_url):
             raise ValueError("TOMATO_EMBEDDINGS needs OPENAI_API_KEY or OPENAI_BASE_URL")
+        if self.korean == "kiwi" and find_spec("kiwipiepy") is None:
+            raise ValueError("TOMATO_KOREAN=kiwi needs the extra 'korean': uv sync --extra korean")
         if self.checkpointer == "mongo" and self.mongodb_url is None:
             raise ValueError("TOMATO_CHECKPOINTER=mongo needs MONGODB_URL")
         if self.checkpointer == "redis" and self.redis_url is None:

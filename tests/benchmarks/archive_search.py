@@ -1,6 +1,6 @@
 """The archive's search: whether it finds what is meant, and how fast it stays as an archive grows.
 
-    python -m tests.benchmarks.archive_search quality [--korquad FILE] [--locomo FILE]
+    python -m tests.benchmarks.archive_search quality [--korquad FILE] [--locomo FILE] [--kiwi]
     python -m tests.benchmarks.archive_search speed [--sizes 100,10000,100000]
 
 The public sets are not part of this repository: KorQuAD 1.0's development set (964 paragraphs,
@@ -22,7 +22,9 @@ from typing import Any
 
 from memory.archive_rules import fingerprint, new_entry
 from memory.contents import Placed
+from memory.korean import Analyser, KoreanArchive
 from memory.preparing import prepare
+from memory.protocols import Archive
 from memory.records import Entry
 from memory.sqlite.archive import SQLiteArchive
 from memory.sqlite.database import Database
@@ -99,9 +101,12 @@ def _read(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-async def found_at(texts: Sequence[str], questions: Sequence[Question]) -> list[int]:
+async def found_at(
+    texts: Sequence[str], questions: Sequence[Question], analyser: Analyser | None
+) -> list[int]:
     """For each question at which place the first right text is found; 0 if not in the first ten."""
-    async with opened() as (database, archive):
+    async with opened() as (database, stored):
+        archive: Archive = KoreanArchive(stored, analyser) if analyser else stored
         # A text that is there twice is kept once, as its first.
         first: dict[str, int] = {}
         number_of = [first.setdefault(fingerprint(text), at) for at, text in enumerate(texts)]
@@ -125,8 +130,13 @@ async def quality(args: argparse.Namespace) -> None:
         sets["KorQuAD 1.0 dev"] = [korquad(args.korquad)]
     if args.locomo:
         sets["LoCoMo"] = [locomo(one) for one in _read(args.locomo)]
+    analyser = None
+    if args.kiwi:
+        from memory.kiwi import KiwiAnalyser
+
+        analyser = await KiwiAnalyser.open()
     for name, parts in sets.items():
-        places = [place for part in parts for place in await found_at(*part)]
+        places = [place for part in parts for place in await found_at(*part, analyser)]
         shares = " ".join(
             f"top-{top} {sum(0 < place <= top for place in places) / len(places):.3f}"
             for top in (1, 5, 10)
@@ -188,6 +198,7 @@ def main() -> None:
     one = commands.add_parser("quality")
     one.add_argument("--korquad", type=Path)
     one.add_argument("--locomo", type=Path)
+    one.add_argument("--kiwi", action="store_true")
     one.set_defaults(run=quality)
     other = commands.add_parser("speed")
     other.add_argument("--sizes", default="100,10000,100000")

@@ -24,6 +24,7 @@ KNOWN_ONLY_BY = {
     "uvicorn": "server/",
     "langserve": "server/langserve_routes.py",
     "langchain_openai": "server/openai_",
+    "kiwipiepy": "memory/kiwi.py",
     "sqlite3": "memory/sqlite/",
     "pymongo": "memory/mongo/",
     "redis": "memory/redis/",

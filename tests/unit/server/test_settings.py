@@ -17,6 +17,7 @@ API_NAMES = {
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
     "TOMATO_EMBEDDINGS",
+    "TOMATO_KOREAN",
     "TOMATO_CHECKPOINTER",
     "TOMATO_HOT_SECONDS",
     "TOMATO_BACKUP_AT",
@@ -157,6 +158,12 @@ def test_a_bad_value_is_named_in_one_sentence(
     sentence = refusal()
     assert sentence.startswith(f"{name} has a bad value: ")
     assert "\n" not in sentence
+
+
+def test_an_analyser_that_is_not_installed_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.settings.find_spec", lambda name: None)
+    monkeypatch.setenv("TOMATO_KOREAN", "kiwi")
+    assert "TOMATO_KOREAN=kiwi needs the extra 'korean'" in refusal()
 
 
 def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch, dotenv: Path) -> None:
