@@ -250,7 +250,7 @@ _FIELD = (
 )
 _FIELDS = ("label", "category", "content")
 _CHANGE = "(?:change|set|update|edit|make|modify|fix|switch|replace|correct)"
-_END = f"{TRAIL}[?]?[\\s.!]*$"
+_END = f"(?: instead)?{TRAIL}[?]?[\\s.!]*$"
 _SET = Phrase(
     f"^{LEAD}{_CHANGE} (?:the |its |that |this |my )?{_FIELD}(?: (?:of|for|on|from) "
     f"(?P<what>[^\\n]{{1,80}}?))?(?: (?:to|as|into|with|be)[ :]+| (?={OPEN})){_VALUE}{_END}"
@@ -272,6 +272,18 @@ _MOVE = Phrase(
     f"(?P<one>[^\\n]{{1,80}}?) (?:as|under|into))"
     f" (?:the |my )?(?:category )?{_VALUE}(?: (?:category|folder|section|instead))*{_END}"
 )
+_NAMES = "(?:(?P<label>label|name|title)|(?P<category>category|folder))"
+_QUOTED = f"{OPEN}(?P<quoted>[^\\n]{{1,80}}){CLOSE}"
+_USE = Phrase(f"^{LEAD}(?:use|take|give it) {_VALUE} (?:as|for) (?:the |its |a )?{_NAMES}{_END}")
+_SHOULD = Phrase(
+    f"^{LEAD}(?:the |its |that |this |my )?{_NAMES} (?:should|must|has to|needs to) (?:be|say|read)"
+    f" {_QUOTED}{_END}"
+)
+# "I don't like the label, make it 'x'"
+_REMARK = Phrase(
+    f"^[^,.;!\\n]{{0,40}}\\b{_NAMES}\\b[^,.;!\\n]{{0,40}}[,.;!] {LEAD}(?:make|call|change) it"
+    f"(?: to)? {_QUOTED}{_END}"
+)
 _FIELD_ALONE = Phrase(f"^(?:the |its |that |this |my )?{_FIELD}$")
 _MARKS = f" ,{QUOTES}"
 _TOO = re.compile(
@@ -288,6 +300,8 @@ def changing(text: str) -> Intent | None:
     if found := _SET.match(text) or _SET_OF.match(text):
         field = next(name for name in _FIELDS if found[name])
         return _update(found["what"] or "it", field, _said(found))
+    if found := _USE.match(text) or _SHOULD.match(text) or _REMARK.match(text):
+        return _update("it", "label" if found["label"] else "category", _said(found))
     if found := _RENAME.match(text) or _CALL.match(text):
         if alone := _FIELD_ALONE.match(found["what"]):
             return _update("it", next(n for n in _FIELDS if alone[n]), _said(found))
@@ -299,10 +313,13 @@ def changing(text: str) -> Intent | None:
 
 
 def _said(found: re.Match[str]) -> str:
-    return unquoted(found["quoted"] or found["value"])
+    named = found.groupdict()
+    return unquoted(named["quoted"] or named["value"])
 
 
 def _update(what: str, field: str, value: str) -> Intent | None:
+    if not value.strip(_MARKS):
+        return None
     values = {field: value}
     if field != "content" and (both := _TOO.match(value)):
         second = "category" if both["field"].casefold() in ("category", "folder") else "label"

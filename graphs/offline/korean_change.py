@@ -73,6 +73,10 @@ _BOTH = Phrase(
 _NOT_THAT = Phrase(
     "(?:^|(?<=\\s))(?:라벨|레이블|이름|제목|타이틀|카테고리|분류|폴더)_(?:은|는|을|를)?_(?:말고|대신)_,?_"
 )
+_REMARK = Phrase(
+    "^(?P<field>라벨|레이블|이름|제목|타이틀|카테고리|분류)_(?:이|가)_[^.!?~\\n]{1,40}[.!?~]+_(?P<rest>[^.!?~\\n]+.*)$"
+)
+_SENTENCE_ENDS = re.compile(r"[.!?]\s")
 _NOT_SO = Phrase("^.{1,40}?(?:이|가)?[ \\t]+(?:아니라|아니고|말고|대신에?)[ \\t]+,?_")
 _FROM = Phrase("^.{1,40}?에서[ \\t]+")
 
@@ -82,6 +86,8 @@ def changing(text: str) -> Intent | None:
     if "\n" in text:
         return None
     text = _NOT_THAT.sub("", text)
+    if remark := _REMARK.match(text):
+        text = f"{remark['field']}을 {remark['rest']}"
     if both := _BOTH.search(text):
         meant = target(text[: both.start()])
         return _update(meant, label=unquoted(both["label"]), category=unquoted(both["category"]))
@@ -103,6 +109,8 @@ def _meant_value(said: str, field: str) -> str:
     """What a field is to be, of ``said``: which may tell, too, what it is not to be."""
     if field == "content":
         return unquoted(said)
+    if _SENTENCE_ENDS.search(said):
+        return ""
     said = _NOT_SO.sub("", said)
     return unquoted(_FROM.sub("", said) if field == "category" else said)
 

@@ -367,6 +367,13 @@ UPDATES = [
     ('set the label "A b"', "A b", None, "", (), ""),
     ("rename the label to X y", "X y", None, "", (), ""),
     ("rename the category to Work", None, "Work", "", (), ""),
+    ("라벨이 마음에 안 들어. '레디스 만료'로 해줘", "레디스 만료", None, "", (), ""),
+    ("카테고리가 이상해요. 인프라로 바꿔 주세요", None, "인프라", "", (), ""),
+    ("call it Redis expiry instead", "Redis expiry", None, "", (), ""),
+    ("use 'Redis expiry' as the label", "Redis expiry", None, "", (), ""),
+    ("use Infra for the category", None, "Infra", "", (), ""),
+    ("the label should be 'Redis expiry'", "Redis expiry", None, "", (), ""),
+    ("I don't like the label, make it 'Redis expiry'", "Redis expiry", None, "", (), ""),
 ]
 
 TALK = [
@@ -448,4 +455,8 @@ NO_COMMANDS = [
     "storage costs",
     "keep calm and carry on",
     "record temperatures this summer",
+    "the title should be changed",
+    "change the label to ''",
+    "use redis as the cache name",
+    "라벨이 뭐야? 알려줘",
 ]
