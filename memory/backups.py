@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from memory.backup_archive import CHUNK, pack, unpack
 from memory.backup_cipher import decrypted, encrypted
 from memory.errors import Conflict, Newer, NotFound, Unavailable
 from memory.objects import Objects, StoredObject
+from memory.scratch import scratch_folder
 
 PREFIX = "backups/"
 OBJECTS = "objects"
@@ -54,14 +54,18 @@ class Durable(Protocol):
         """Let nothing of it be there."""
         ...
 
+    async def drop_old_drills(self) -> None:
+        """Drop what drills left that were killed a day ago or more."""
+        ...
+
 
 async def run(durable: Durable, objects: Objects, store: Objects, key: str | None = None) -> str:
     """Back up ``durable`` and all ``objects`` to ``store``; the new backup's key there.
 
     What is durable is taken before the objects that it names. ``key`` encrypts it.
     """
-    with tempfile.TemporaryDirectory(prefix="tomato-backup-") as scratch:
-        folder, archive = Path(scratch, "members"), Path(scratch, "archive")
+    with scratch_folder() as scratch:
+        folder, archive = scratch / "members", scratch / "archive"
         await asyncio.to_thread(folder.mkdir)
         now = datetime.now(UTC)
         about = {"made_at": now.isoformat(), "store": durable.kind, **await durable.dump(folder)}
@@ -146,8 +150,8 @@ async def opened(
     Raises Invalid ``bad_backup`` for a backup that is cut short or changed or has another key,
     Newer for one of a newer version.
     """
-    with tempfile.TemporaryDirectory(prefix="tomato-backup-") as scratch:
-        archive, folder = Path(scratch, "archive"), Path(scratch, "members")
+    with scratch_folder() as scratch:
+        archive, folder = scratch / "archive", scratch / "members"
         await asyncio.to_thread(folder.mkdir)
         await _write(archive, decrypted(store.get(name), key))
         manifest = await asyncio.to_thread(unpack, archive, folder)

@@ -1,8 +1,7 @@
 """Proves that a backup restores: to a throw-away place, opened as a server would open it."""
 
-import secrets
-import tempfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -12,6 +11,7 @@ from memory.agreement import Agreement
 from memory.backups import Durable
 from memory.errors import Invalid
 from memory.objects import Objects
+from memory.scratch import scratch_folder
 from memory.sqlite.backups import SQLiteBackup
 from server.objects import open_objects
 from server.settings import Settings
@@ -37,9 +37,10 @@ async def drill(
 
     Raises as ``backups.restore`` does, and Invalid ``bad_backup`` if they don't agree.
     """
-    with tempfile.TemporaryDirectory(prefix="tomato-drill-") as scratch:
-        throw_away = _elsewhere(settings, Path(scratch))
+    with scratch_folder() as scratch:
+        throw_away = _elsewhere(settings, scratch)
         durable = durable_of(throw_away)
+        await durable.drop_old_drills()
         try:
             async with open_objects(throw_away) as objects:
                 manifest = await backups.restore(store, name, key, durable=durable, objects=objects)
@@ -56,9 +57,9 @@ def _elsewhere(settings: Settings, scratch: Path) -> Settings:
     """The settings of a place that nobody uses: the same kind of store, no other server."""
     url = settings.mongodb_url
     if url is not None:
-        from memory.mongo.backups import at_database
+        from memory.mongo.backups import at_database, drill_name
 
-        url = SecretStr(at_database(url.get_secret_value(), f"drill_{secrets.token_hex(8)}"))
+        url = SecretStr(at_database(url.get_secret_value(), drill_name(datetime.now(UTC))))
     away = {"redis_url": None, "s3_endpoint": None, "checkpointer": None}
     return settings.model_copy(update={"data": scratch, "mongodb_url": url, **away})
 

@@ -7,9 +7,11 @@
 
 import asyncio
 import hashlib
+import secrets
 import struct
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
@@ -29,6 +31,7 @@ Document = dict[str, Any]
 Database = AsyncDatabase[Document]
 
 FOLDER = "mongodb"
+DRILL = "tomato_drill_"
 BATCH_BYTES, BATCH_DOCUMENTS = 4 << 20, 500
 ANSWER_MS = 60_000
 """How long the server may take for one command before it counts as away."""
@@ -108,6 +111,14 @@ class MongoBackup:
         async with self._connected() as database:
             await database.client.drop_database(database.name)
 
+    async def drop_old_drills(self) -> None:
+        """Drop the throw-away databases of drills that were killed."""
+        oldest = drill_name(datetime.now(UTC) - timedelta(days=1))
+        async with self._connected() as database:
+            for name in await database.client.list_database_names():
+                if name.startswith(DRILL) and name < oldest:
+                    await database.client.drop_database(name)
+
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Database]:
         try:
@@ -117,6 +128,7 @@ class MongoBackup:
                 journal=True,
                 serverSelectionTimeoutMS=5_000,
                 socketTimeoutMS=ANSWER_MS,
+                serverMonitoringMode="poll",  # no second connection beside the one that it watches
                 appname="tomato-backup",
             )
             database = client.get_default_database()
@@ -137,6 +149,11 @@ def at_database(url: str, name: str) -> str:
     if "@" in parts.netloc and "authSource" not in parse_qs(query):
         query = f"{query}&authSource={parts.path.lstrip('/') or 'admin'}".lstrip("&")
     return urlunsplit(parts._replace(path=f"/{name}", query=query))
+
+
+def drill_name(moment: datetime) -> str:
+    """A database that nobody uses; the name tells since when."""
+    return f"{DRILL}{moment.astimezone(UTC):%Y%m%dT%H%M%S}_{secrets.token_hex(4)}"
 
 
 class _Content:

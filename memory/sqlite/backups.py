@@ -38,6 +38,9 @@ class SQLiteBackup:
         """The file is there whole or not at all; the caller keeps servers off."""
         await asyncio.to_thread(_place, folder / FILE, self._path)
 
+    async def drop_old_drills(self) -> None:
+        """A drill of a file leaves none: its folder goes with the next scratch folder."""
+
     async def drop(self) -> None:
         for end in ("", "-wal", "-shm"):
             path = self._path.with_name(self._path.name + end)

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from pymongo import MongoClient
 
-from memory.mongo.backups import at_database
+from memory.mongo.backups import DRILL, at_database, drill_name
 from server.cli import main
 from tests.services.process import free_ports
 from tests.services.s3 import Bucket
@@ -64,8 +65,13 @@ def test_a_backup_needs_its_key(
         assert "is not its key" in refused(environment, command, *store)
     environment["TOMATO_BACKUP_KEY"] = KEY
     assert "good" in told(environment, "verify", *store)
+    killed = drill_name(datetime.now(UTC) - timedelta(days=2))
+    running = drill_name(datetime.now(UTC))
+    for left in (killed, running):
+        filled[left]["rooms"].insert_one({"_id": "room_1"})
     assert KEY not in told(environment, "drill", *store)
-    assert [name for name in filled.list_database_names() if name.startswith("drill_")] == []
+    assert [name for name in filled.list_database_names() if name.startswith(DRILL)] == [running]
+    filled.drop_database(running)
 
 
 def test_a_restore_beside_the_database_in_use(
@@ -121,6 +127,8 @@ def test_a_backup_of_one_kind_of_store_is_none_of_the_other(
     )
 
 
-def test_a_place_that_cannot_be_written_is_told(environment: dict[str, str | None], tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_told(
+    environment: dict[str, str | None], tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("no folder")
     assert "file" in refused(environment, "run", "--store", "file/below")
