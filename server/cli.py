@@ -94,6 +94,18 @@ def backup(arguments: tuple[str, ...]) -> None:
     group.main(list(arguments), prog_name="tomato backup")
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def archive(arguments: tuple[str, ...]) -> None:
+    """An archive as JSON Lines: export, import."""
+    from server.archive_cli import archive as group
+
+    group.main(list(arguments), prog_name="tomato archive")
+
+
 def _settings(**given: Any) -> "Settings":
     from server.settings import SettingsError, read_settings
 

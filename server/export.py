@@ -3,13 +3,17 @@
 import io
 import zipfile
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from memory.accounts import User
-from memory.records import Entry, Room
+from memory.archive_lines import entry_line
+from memory.archive_transfer import entries_of
+from memory.errors import NotFound
+from memory.records import File, Room
 from server.resources import Resources
 
 PAGE = 100
@@ -17,7 +21,10 @@ PIECE = 64 * 1024
 
 
 async def export_of(user: User, resources: Resources) -> AsyncIterator[bytes]:
-    """The zip's bytes: account.json, usage.json, rooms/*.jsonl, archive.jsonl, files/*/*."""
+    """The zip's bytes: account.json, usage.json, rooms/*.jsonl, archive.jsonl, files/*/*.
+
+    The archive's lines are those of `tomato archive export`, but for the files, which are members.
+    """
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as zipped:
         _write(zipped, "account.json", asdict(user))
@@ -30,21 +37,21 @@ async def export_of(user: User, resources: Resources) -> AsyncIterator[bytes]:
                     member.write(line)
                     if piece := sink.taken(PIECE):
                         yield piece
-        entries: list[Entry] = []
+        files: list[tuple[str, File]] = []
         with zipped.open("archive.jsonl", "w") as member:
-            async for entry in _entries(user.uid, resources):
-                member.write(_line(asdict(entry) | {"owner": user.uid}))
-                if entry.files:
-                    entries.append(entry)
+            async for entry in entries_of(resources.archive, user.uid):
+                member.write(entry_line(entry))
+                files += [(entry.id, file) for file in entry.files]
                 if piece := sink.taken(PIECE):
                     yield piece
-        for entry in entries:
-            for file in entry.files:
-                with zipped.open(f"files/{entry.id}/{file.name}", "w") as member:
-                    async for chunk in resources.blobs.get(user.uid, file.blob):
-                        member.write(chunk)
-                        if piece := sink.taken(PIECE):
-                            yield piece
+        for entry_id, file in files:
+            chunks = resources.attachments.read(user.uid, file)
+            # One that was deleted meanwhile is not in it.
+            with zipped.open(f"files/{entry_id}/{file.name}", "w") as member, suppress(NotFound):
+                async for chunk in chunks:
+                    member.write(chunk)
+                    if piece := sink.taken(PIECE):
+                        yield piece
     yield sink.taken(0)
 
 
@@ -56,18 +63,6 @@ async def _room_lines(room: Room, resources: Resources) -> AsyncIterator[bytes]:
         for message in messages:
             yield _line(asdict(message))
         after = messages[-1].key
-
-
-async def _entries(owner: str, resources: Resources) -> AsyncIterator[Entry]:
-    """Every entry of the archive, whole."""
-    cursor: str | None = None
-    while True:
-        page = await resources.archive.page(owner, limit=PAGE, cursor=cursor)
-        for item in page.items:
-            yield await resources.archive.get(owner, item.id)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
 
 
 def _write(zipped: zipfile.ZipFile, name: str, value: Any) -> None:
