@@ -90,7 +90,10 @@ class Upkeep:
     async def retitle(self, owner: str, room_id: str) -> Room:
         """A new title because the person asked; Conflict ``no_title`` if none can be made."""
         if not await self.title(await self._rooms.get(owner, room_id), asked=True):
-            raise Conflict("There is nothing yet to make a title from.", code="no_title")
+            raise Conflict(
+                "There is nothing yet to make a title from, or the model gave none.",
+                code="no_title",
+            )
         return await self._rooms.get(owner, room_id)
 
     async def fold(self, room: Room, *, up_to: str | None = None) -> Room:

@@ -4,6 +4,9 @@ import unicodedata
 
 import httpx
 import pytest
+from pydantic import SecretStr
+
+from server.settings import Settings
 
 TALKS = [
     (
@@ -21,6 +24,14 @@ TALKS = [
         "Kim does it.",
     ),
 ]
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+def settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    if request.param == "sqlite":
+        return settings
+    url = SecretStr(request.getfixturevalue("mongo_url"))
+    return settings.model_copy(update={"mongodb_url": url})
 
 
 @pytest.mark.parametrize(("order", "text", "changes", "names", "more"), TALKS)
