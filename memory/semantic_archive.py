@@ -17,8 +17,8 @@ from memory.records import Entry, Found, Page
 
 log = logging.getLogger("tomato.memory")
 
-BATCH = 64
-"""How many entries are embedded together."""
+BATCH, AT_ONCE = 64, 4
+"""How many entries are embedded together, and for how many owners at once."""
 
 BY_WORDS, BY_MEANING = 200, 50
 """How many of each list are fused."""
@@ -54,6 +54,7 @@ class SemanticArchive(ArchiveLayer):
         self._rest_seconds = rest_seconds
         self._rests_until = 0.0
         self._filling: dict[str, asyncio.Task[None]] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def changed(self, owner: str) -> None:
         self._fill_behind(owner)
@@ -118,8 +119,12 @@ class SemanticArchive(ArchiveLayer):
     async def _fill(self, owner: str) -> None:
         name = self._embedder.name
         try:
-            while some := await self._vectors.missing(owner, name, limit=BATCH):
-                await self._embed(owner, some)
+            while True:
+                async with self._turns:
+                    some = await self._vectors.missing(owner, name, limit=BATCH)
+                    if not some:
+                        return
+                    await self._embed(owner, some)
         except StoreError as error:
             self._rest(error)
         finally:

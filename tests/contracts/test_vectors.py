@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from memory import semantic_archive
+from memory.cosine import packed
 from memory.embeddings import BY_MEANING, Embedder, Vectors
 from memory.errors import Invalid, Unavailable
 from memory.mongo.archive import MongoArchive
@@ -145,6 +146,47 @@ async def test_vectors_go_with_their_words_and_their_entry(stores: Stores) -> No
         await archive.delete(ME, entry.id)
         _, vectors = stores
         assert not await vectors.nearest(ME, "openai:themes", [0, 1, 0], limit=5)
+
+
+async def held(vectors: Vectors) -> int:
+    """How many vectors the store itself holds."""
+    if isinstance(vectors, MongoVectors):
+        return await vectors._vectors.count_documents({})
+    assert isinstance(vectors, SQLiteVectors)
+    counted = await vectors._database.read(
+        lambda connection: connection.execute("SELECT count(*) FROM vectors").fetchone()
+    )
+    return int(counted[0])
+
+
+@pytest.mark.parametrize("change", ["label", "content", "deletion"])
+async def test_a_change_of_words_takes_the_vector_out_of_the_store(
+    stores: Stores, tmp_path: Path, change: str
+) -> None:
+    archive, vectors = stores
+    entry = await archive.save(ME, label="a", category="c", content="a cat")
+    await archive.save(ME, label="b", category="c", content="a bank")
+    missing = await vectors.missing(ME, "m", limit=5)
+    mine = [[3.0, 4.0] if "cat" in one.text else [4.0, 3.0] for one in missing]
+    await vectors.keep(ME, "m", list(zip(missing, mine, strict=True)))
+    await archive.update(ME, entry.id, category="d")
+    assert await held(vectors) == 2
+    if isinstance(vectors, SQLiteVectors):
+        assert packed([3, 4]) in on_disk(tmp_path)
+    if change == "deletion":
+        await archive.delete(ME, entry.id)
+    elif change == "label":
+        await archive.update(ME, entry.id, label="other")
+    else:
+        await archive.update(ME, entry.id, content="other words")
+    assert await held(vectors) == 1
+    if isinstance(vectors, SQLiteVectors):
+        await vectors._database.forget()
+        assert packed([3, 4]) not in on_disk(tmp_path)
+
+
+def on_disk(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 async def test_what_changed_meanwhile_gets_no_old_vector(stores: Stores) -> None:
