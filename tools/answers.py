@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
+from memory.embeddings import BY_MEANING
 from memory.records import Entry
 from memory.text import sentences
 
@@ -34,7 +35,7 @@ def found_in_files(entry: Entry, content: str, matched: Sequence[str]) -> str:
     What is not in the entry itself can be nowhere else.
     """
     itself = f"{entry.label}\n{entry.category}\n{content}".casefold()
-    words = [word for word in matched if word.casefold() not in itself]
+    words = [word for word in matched if word.casefold() not in itself and word != BY_MEANING]
     if not entry.files or not words:
         return ""
     names = ", ".join(file.name for file in entry.files[:FILES_NAMED])

@@ -8,6 +8,7 @@ import { T, language, said } from "./texts.js";
 
 const LABEL_MOST = 30;
 const TYPING_PAUSE = 200;
+const BY_MEANING = "≈";
 
 export class Archive {
   #category = null;
@@ -109,7 +110,7 @@ export class Archive {
 
   #tag(item) {
     const found = item.matched?.length
-      ? h("p", { class: "matched" }, T.matched, " ", ...item.matched.flatMap((word) => [h("mark", {}, word), " "]))
+      ? h("p", { class: "matched" }, T.matched, " ", ...item.matched.flatMap((word) => [h("mark", {}, word === BY_MEANING ? T.byMeaning : word), " "]))
       : null;
     return h(
       "li",

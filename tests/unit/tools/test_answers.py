@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memory.embeddings import BY_MEANING
 from memory.records import Entry, File
 from tools.answers import (
     ANSWER_CHARACTERS,
@@ -63,7 +64,7 @@ def test_words_that_stand_in_files_alone_are_told() -> None:
     file = File(name="표.pdf", size=1, content_type="a/b", digest="", created_at=moment, blob="b")
     held = replace(entry("Redis 만료"), files=(file,))
     assert found_in_files(held, held.content, ["redis", "탑승구", "label"]) == "[표.pdf: 탑승구]"
-    assert found_in_files(held, held.content, ["만료"]) == ""
+    assert found_in_files(held, held.content, ["만료", BY_MEANING]) == ""
     assert found_in_files(entry("x"), "x", ["탑승구"]) == ""
 
 
