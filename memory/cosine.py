@@ -1,10 +1,10 @@
 """Exact search for the nearest vectors, a block at a time. Pure, with numpy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-BLOCK = 1_024
+BLOCK = 512
 """How many vectors are looked at together: some megabytes, however large an archive is."""
 
 
@@ -28,7 +28,7 @@ class Nearest:
         self._numbers = np.empty(0, dtype=np.int64)
         self._cosines = np.empty(0, dtype=np.float32)
 
-    def add(self, vectors: Sequence[tuple[int, bytes]]) -> None:
+    def add(self, vectors: Iterable[tuple[int, bytes]]) -> None:
         """Look at packed vectors by their numbers; those of another length are passed over."""
         size = self._wanted.nbytes
         fitting = [(number, vector) for number, vector in vectors if len(vector) == size]

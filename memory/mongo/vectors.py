@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import cast
 
+import bson
 from bson.binary import Binary
 
 from memory.cosine import BLOCK, Nearest, packed
@@ -89,15 +91,21 @@ class MongoVectors:
     ) -> list[tuple[int, float]]:
         within = None if category is None else await self._within(owner, category)
         nearest = Nearest(wanted, limit)
-        found = self._vectors.find({"owner": owner, "model": model}, {"vector": 1})
-        async with found.batch_size(BLOCK) as cursor:
-            while block := await cursor.to_list(BLOCK):
-                seen = [
-                    (one["_id"], one["vector"][len(_FLOATS) :])
-                    for one in block
-                    if within is None or one["_id"] in within
-                ]
-                await asyncio.to_thread(nearest.add, seen)
+
+        def look(batch: bytes) -> None:
+            found = bson.decode_all(batch)
+            nearest.add(
+                (one["_id"], one["vector"][len(_FLOATS) :])
+                for one in found
+                if within is None or one["_id"] in within
+            )
+
+        where = {"owner": owner, "model": model}
+        batches = self._vectors.find_raw_batches(where, {"vector": 1}, batch_size=BLOCK)
+        async with batches:
+            # Raw, for decoding so much on the event loop would hold up all others.
+            async for batch in batches:
+                await asyncio.to_thread(look, cast("bytes", batch))
         return nearest.best()
 
     async def _within(self, owner: str, category: str) -> set[int]:
