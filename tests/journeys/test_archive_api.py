@@ -140,31 +140,6 @@ async def test_search_is_best_first_and_shows_why(client: httpx.AsyncClient) -> 
     assert len(await items(client, q="")) == 3
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "ㅋ",
-        "a",
-        "the of and",
-        "(.*)+$",
-        "' OR 1=1 --",
-        '{"$ne": null}',
-        "%00",
-        "\\",
-        "*",
-        '"unclosed',
-        "NEAR(",
-        "-",
-    ],
-)
-async def test_odd_queries_have_a_clear_answer(client: httpx.AsyncClient, query: str) -> None:
-    await save(client)
-    assert isinstance(await items(client, q=query), list)
-    assert isinstance(await items(client, q=(query * 1_000)[:1_000]), list)
-    answer = await client.get("/api/archive", params={"q": (query * 5_000)[:5_000]})
-    assert refused(answer, 422, "invalid_field")["field"] == "q"
-
-
 async def test_the_same_content_is_not_saved_twice(client: httpx.AsyncClient) -> None:
     entry = await save(client)
     body = {"content": f"{KO.lower()}  ", "summary": "other", "category": "other"}
@@ -193,20 +168,6 @@ async def test_changes_may_ask_for_the_version_that_was_seen(client: httpx.Async
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"summary": "가" * 31}, "summary"),
-        ({"summary": "👨‍👩‍👧‍👦" * 31}, "summary"),
-        ({"summary": ""}, "summary"),
-        ({"summary": " "}, "summary"),
-        ({"summary": "a\nb"}, "summary"),
-        ({"summary": "a\0b"}, "summary"),
-        ({"summary": 7}, "summary"),
-        ({"category": "x" * 200}, "category"),
-        ({"category": ""}, "category"),
-        ({"category": "a\nb"}, "category"),
-        ({"content": ""}, "content"),
-        ({"content": " \n"}, "content"),
-        ({"content": "a\0b"}, "content"),
-        ({"content": ["a"]}, "content"),
         ({"owner": "you"}, "owner"),
         ({"source": {"room_id": "room_x"}}, "source.key"),
         ({"source": {"room_id": "room_x", "key": "nonsense"}}, "source.key"),

@@ -144,6 +144,8 @@ async def test_operators_are_only_text(client: httpx.AsyncClient, entry: dict[st
         for query in ({"q": text}, {"category": text}, {"q": "redis", "category": text}):
             answer = await client.get("/api/archive", params=query)
             assert answer.json() == {"items": [], "next_cursor": None}, query
+        long = (text * 1_000)[:1_000]
+        assert (await client.get("/api/archive", params={"q": long})).json()["items"] == []
         answer = await client.get("/api/archive", params={"q": f"{text} redis {text}"})
         assert [item["id"] for item in answer.json()["items"]] == [entry["id"]]
     for raw in ("%FF", "%ED%A0%80"):
