@@ -13,7 +13,7 @@ BY_MEANING = "≈"
 RANK_OFFSET = 60
 """How little the first places of a list differ when lists are fused; the usual constant."""
 
-LEAST_COSINE, LEAST_OF_BEST = 0.2, 0.8
+LEAST_COSINE, LEAST_OF_BEST = 0.2, 0.6
 """Below this cosine, or this share of the nearest one's, an entry is not near in meaning."""
 
 
