@@ -11,6 +11,8 @@ from memory.mongo.faults import mapped_errors
 
 log = logging.getLogger("tomato.memory")
 
+_ALREADY_THERE = 68
+
 
 def index_of(dimensions: int) -> str:
     """The index for vectors of one length: a change of the model brings another."""
@@ -47,9 +49,16 @@ class SearchNodes:
         """Whether the index is there and can be asked; it is made if it isn't."""
         known = await (await self._vectors.list_search_indexes(index_of(dimensions))).to_list()
         if not known:
-            await self._vectors.create_search_index(definition(dimensions))
+            await self._make(dimensions)
         self._ready = any(one.get("queryable") for one in known)
         return self._ready
+
+    async def _make(self, dimensions: int) -> None:
+        try:
+            await self._vectors.create_search_index(definition(dimensions))
+        except OperationFailure as failure:
+            if failure.code != _ALREADY_THERE:  # another process was first
+                raise
 
 
 def stages(owner: str, model: str, wanted: Sequence[float], *, limit: int) -> list[Document]:

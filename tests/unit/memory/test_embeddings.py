@@ -88,6 +88,7 @@ class Collection:
         self.asked: list[list[dict[str, Any]]] = []
         self.made: list[Any] = []
         self.refuses = False
+        self.made_by_another = False
 
     async def list_search_indexes(self, name: str) -> Answer:
         if self.refuses:
@@ -95,6 +96,8 @@ class Collection:
         return Answer(self.indexes)
 
     async def create_search_index(self, model: Any) -> None:
+        if self.made_by_another:
+            raise OperationFailure("Duplicate Index", 68)
         self.made.append(model)
 
     async def aggregate(self, stages: list[dict[str, Any]]) -> Answer:
@@ -129,3 +132,12 @@ async def test_a_server_without_search_nodes_is_asked_once() -> None:
     collection.refuses = False
     assert await asking.nearest("me", "m", [1.0], limit=5) is None
     assert not collection.made
+
+
+async def test_an_index_that_another_process_made_first_serves_too() -> None:
+    collection = Collection()
+    collection.made_by_another = True
+    asking = nodes(collection)
+    assert await asking.nearest("me", "m", [1.0, 0.0], limit=5) is None
+    collection.indexes = [{"name": index_of(2), "queryable": True}]
+    assert await asking.nearest("me", "m", [1.0, 0.0], limit=5) == [(7, 1.0), (3, 0.5)]
