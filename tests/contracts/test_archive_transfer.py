@@ -108,6 +108,13 @@ async def test_all_of_an_archive_comes_back(stores: Stores, elsewhere: Stores) -
     long = (await elsewhere.archive.search(ME, "sprinkler 27993", limit=1)).items[0].entry
     assert long.size > ROW_BYTES
     assert (await elsewhere.archive.get(ME, long.id)).content == LARGE
+    # And where it came from, once it is gone there.
+    for entry in (await stores.archive.page(ME, limit=9)).items:
+        await stores.archive.delete(ME, entry.id)
+    assert await exported(stores) == []
+    counts, refused = await imported(stores, lines)
+    assert (told(counts), refused) == (("2/0/0", "3/0/0", 0), {})
+    assert await exported(stores) == lines
 
 
 async def test_what_is_there_is_left_alone(stores: Stores) -> None:
