@@ -22,6 +22,7 @@ from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
 from memory.korean import KoreanArchive
+from memory.last_backup import LastGood
 from memory.passwords import Passwords
 from memory.protocols import Archive
 from memory.run_slots import Bounds
@@ -187,6 +188,7 @@ def build_agent(
             forgetting=forgetting,
         ),
         blobs=stores.blobs,
+        last_good=LastGood(stores.objects),
     )
 
 

@@ -1,15 +1,19 @@
-"""Whether the server lives and whether it is ready."""
+"""Whether the server lives and whether it is ready, and how old the last good backup is."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from memory.errors import Unavailable
 from server.opening import Opening, State
-from server.resources import AppResources
-from server.schemas.health import AliveOut, ReadyOut
+from server.resources import AppResources, Resources
+from server.schemas.health import AliveOut, BackupOut, ReadyOut
 from server.stores import Check
+
+LATE_AFTER = timedelta(days=2)
+"""Twice the time from one scheduled backup to the next."""
 
 router = APIRouter(tags=["health"])
 
@@ -23,7 +27,8 @@ async def healthz() -> AliveOut:
 @router.get("/metrics", summary="Metrics", response_class=PlainTextResponse)
 async def metrics(resources: AppResources) -> Response:
     """For Prometheus, in its text format; no names, no content."""
-    counted = resources.metrics
+    counted, backup = resources.metrics, await _backup(resources)
+    counted.backed_up(backup.age_seconds, late=backup.late)
     return Response(counted.exposition(), media_type=counted.content_type)
 
 
@@ -33,18 +38,21 @@ async def metrics(resources: AppResources) -> Response:
     responses={503: {"model": ReadyOut, "description": "Something is down or still opening"}},
 )
 async def readyz(request: Request, response: Response) -> ReadyOut:
-    """Each dependency; 503 unless all are ok."""
+    """Each dependency; 503 unless all are ok. A late backup is told, and is no reason for it."""
     opening: Opening = request.app.state.opening
     checks: dict[str, State] = {"agent": opening.state}
+    backup = None
     if opening.state == "ok":
-        asked = (await opening.resources()).checks
+        resources = await opening.resources()
+        asked = resources.checks
         states = await asyncio.gather(*map(_state, asked.values()))
         checks.update(zip(asked, states, strict=True))
+        backup = await _backup(resources)
     if set(checks.values()) == {"ok"}:
-        return ReadyOut(status="ready", checks=checks)
+        return ReadyOut(status="ready", checks=checks, backup=backup)
     response.status_code = 503
     response.headers["Retry-After"] = "1"
-    return ReadyOut(status="not_ready", checks=checks)
+    return ReadyOut(status="not_ready", checks=checks, backup=backup)
 
 
 async def _state(check: Check) -> State:
@@ -53,3 +61,13 @@ async def _state(check: Check) -> State:
     except Unavailable:
         return "down"
     return "ok"
+
+
+async def _backup(resources: Resources) -> BackupOut:
+    made_at = await resources.last_good.made_at()
+    age = datetime.now(UTC) - made_at if made_at else None
+    return BackupOut(
+        made_at=made_at,
+        age_seconds=int(age.total_seconds()) if age is not None else None,
+        late=resources.settings.backup_at is not None and (age is None or age > LATE_AFTER),
+    )

@@ -1,5 +1,6 @@
-"""What Prometheus is told: requests, runs, tokens, tools, limits, stores; never who or what."""
+"""What Prometheus is told, of work, limits, stores and backups; never who or what."""
 
+import math
 import time
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar, cast
@@ -91,6 +92,14 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self._backup_age = Gauge(
+            "tomato_backup_age_seconds",
+            "Age of the last good backup; NaN if none is known of.",
+            registry=registry,
+        )
+        self._backup_late = Gauge(
+            "tomato_backup_late", "Whether a scheduled backup is missing.", registry=registry
+        )
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 
@@ -102,6 +111,11 @@ class Metrics:
         """Count a request; ``route`` is the template of its path, never the path."""
         self._requests.labels(method, route, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
+
+    def backed_up(self, age_seconds: float | None, *, late: bool) -> None:
+        """How old the last good backup is now."""
+        self._backup_age.set(math.nan if age_seconds is None else age_seconds)
+        self._backup_late.set(late)
 
     def timed(self, store: S, name: str) -> S:
         """``store`` as it is, its operations timed."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from graphs.title import TitleGraph
     from graphs.turns import Turns
     from graphs.upkeep import Upkeep
+    from memory.last_backup import LastGood
     from server.accounting import Accounting
     from server.metrics import Metrics
     from server.people import People
@@ -85,6 +86,7 @@ class Resources:
     forgetting: "Forgetting"
     account_deletion: "AccountDeletion"
     blobs: Blobs
+    last_good: "LastGood"
 
 
 @asynccontextmanager

@@ -62,10 +62,11 @@ def test_compose_sets_nothing_that_is_no_setting() -> None:
         assert named - own <= setting_names(), file.name
 
 
-def test_the_dashboard_shows_only_what_is_measured() -> None:
+@pytest.mark.parametrize("file", ["grafana-dashboard.json", "alerts.yaml"])
+def test_only_what_is_measured_is_shown(file: str) -> None:
     exported = generate_latest(Metrics("offline", ()).registry).decode()
     measured = set(re.findall(r"^# TYPE (\S+)", exported, re.MULTILINE))
-    text = (INFRA / "grafana-dashboard.json").read_text()
+    text = (INFRA / file).read_text()
     shown = set(re.findall(r"\b(tomato_[a-z_]+)", text))
     assert shown
     assert {name.removesuffix("_bucket") for name in shown} <= measured
