@@ -10,6 +10,7 @@ from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped
 
 from memory import backups
 from memory.errors import StoreError
+from memory.last_backup import made_at
 from memory.objects import Objects
 from memory.retention import Keep, kept
 
@@ -19,11 +20,7 @@ LOOK_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
-
-def made_at(key: str) -> datetime:
-    """When a backup was made, by its key."""
-    stamp = key.removeprefix(backups.PREFIX).split(".")[0]
-    return datetime.strptime(stamp, "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+Note = Callable[[str], Awaitable[None]]
 
 
 def due_at(at: str, last_good: datetime | None, now: datetime) -> datetime:
@@ -44,9 +41,13 @@ async def schedule(
     at: str,
     keep: Keep,
     key: str | None = None,
+    note: Note | None = None,
 ) -> None:
-    """Go on until cancelled; ``make`` gives the key of a backup that was read back."""
-    last_good, wait = await _last_good(store, key), FIRST_WAIT
+    """Go on until cancelled; ``make`` gives the key of a backup that was read back.
+
+    ``note`` is told of the one that was good at the start. What fails is tried again.
+    """
+    last_good, wait = await _last_good(store, key, note), FIRST_WAIT
     while True:
         now = datetime.now(UTC)
         left = (due_at(at, last_good, now) - now).total_seconds()
@@ -74,10 +75,12 @@ async def thin_out(store: Objects, keep: Keep) -> None:
             await store.delete(key)
 
 
-async def _last_good(store: Objects, key: str | None) -> datetime | None:
+async def _last_good(store: Objects, key: str | None, note: Note | None) -> datetime | None:
     try:
         name = await backups.latest(store)
         await backups.verify(store, name, key)
+        if note is not None:
+            await note(name)
         return made_at(name)
     except (StoreError, ValueError):
         return None
