@@ -52,12 +52,16 @@ async def alone(settings: Settings, work: Work) -> None:
 
 async def while_held(lease: Lease, work: Work) -> None:
     """Do ``work`` once the lease is ours, end it when it is not any more, and wait again."""
-    loop = asyncio.get_running_loop()
+    loop, told = asyncio.get_running_loop(), False
     while True:
         asked = loop.time()
         if not await _taken(lease):
+            if not told:
+                log.warning("another process makes the backups, or may; this one stands by")
+            told = True
             await asyncio.sleep(lease.seconds / TRIES)
             continue
+        told = False
         lost = asyncio.timeout_at(asked + lease.seconds)
         try:
             async with lost:
@@ -70,7 +74,7 @@ async def while_held(lease: Lease, work: Work) -> None:
         except TimeoutError:
             if not lost.expired():
                 raise
-            log.error("another process may make the backups now; this one stands by")
+            log.error("the lease for making backups was lost, and what was under way is given up")
         finally:
             with suppress(StoreError):  # then it ends by itself
                 await lease.drop()
