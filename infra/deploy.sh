@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 tag=${1:?usage: infra/deploy.sh <tag>}
-kept=${TOMATO_KEEP_IMAGES:-5}
+kept=${KEEP_IMAGES:-5}
 compose=(docker compose -f compose.yaml -f compose.prod.yaml)
 
 secret() { # secret <name> <command that makes it>
@@ -23,12 +23,13 @@ secret redis_url printf 'redis://:%s@redis:6379/0' "$(<secrets/redis_password)"
 secret s3_access_key openssl rand -hex 10
 secret s3_secret_key openssl rand -hex 20
 secret openai_api_key printf '%s' "${OPENAI_API_KEY:-}"
+secret tomato_backup_key openssl rand -hex 24
 chmod 444 secrets/*
 export S3_ACCESS_KEY S3_SECRET_KEY
 S3_ACCESS_KEY=$(<secrets/s3_access_key)
 S3_SECRET_KEY=$(<secrets/s3_secret_key)
 
-export TOMATO_TAG=$tag
+export IMAGE_TAG=$tag
 docker image inspect "tomato:$tag" >/dev/null 2>&1 || "${compose[@]}" build tomato
 "${compose[@]}" config --quiet
 
@@ -36,12 +37,15 @@ docker image inspect "tomato:$tag" >/dev/null 2>&1 || "${compose[@]}" build toma
 if ! "${compose[@]}" up --detach --no-build --remove-orphans --wait --wait-timeout 180; then
     echo "tomato:$tag is not healthy; going back." >&2
     "${compose[@]}" logs --tail 50 tomato >&2
-    [[ -e .deployed ]] && TOMATO_TAG=$(tail -n 1 .deployed) "${compose[@]}" up --detach --no-build --wait
+    [[ -e .deployed ]] && IMAGE_TAG=$(tail -n 1 .deployed) "${compose[@]}" up --detach --no-build --wait
     exit 1
 fi
 echo "$tag" >>.deployed
 
 docker container prune --force --filter label=com.docker.compose.project=tomato >/dev/null
-docker image ls tomato --format '{{.Tag}}' | grep -vxF -f <(tail -n "$kept" .deployed; echo latest) |
-    while read -r old; do docker image rm "tomato:$old" || true; done
-echo "tomato:$tag is in service."
+# The newest of what was in service stay, each counted once.
+stay=$(tac .deployed | awk -v kept="$kept" 'n < kept && !seen[$0]++ { print; n++ }'; echo latest)
+docker image ls tomato --format '{{.Tag}}' | while read -r old; do
+    grep -qxF -- "$old" <<<"$stay" || docker image rm "tomato:$old" || true
+done
+echo "tomato:$tag is in service. Keep a copy of infra/secrets/tomato_backup_key apart from the backups."
