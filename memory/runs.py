@@ -136,6 +136,11 @@ class LocalRuns:
     async def alive(self, run: Run) -> bool:
         return run.id in self._live and run.id not in self._ended
 
+    @property
+    def waiting(self) -> int:
+        """How many runs are in this process's line for a slot."""
+        return len(self.slots.waiting)
+
     def log(self, owner: str, run_id: str) -> EventLog | None:
         """The events of an owner's run that this process has."""
         live = self._live.get(run_id)

@@ -115,6 +115,10 @@ class SharedRuns:
         except Unavailable:
             return []
 
+    @property
+    def waiting(self) -> int:
+        return self._local.waiting
+
     async def alive(self, run: Run) -> bool:
         if self._local.log(run.owner, run.id) is not None:
             return await self._local.alive(run)

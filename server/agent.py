@@ -36,6 +36,7 @@ from server.observed_runs import Watch, observed
 from server.people import People
 from server.rate_limits import RateLimits
 from server.resources import Graphs, Resources
+from server.run_log import logged
 from server.settings import Settings
 from server.stores import Stores
 from tools.catalog import build_tools
@@ -97,8 +98,9 @@ def build_agent(
         price_input=settings.price_input,
         price_output=settings.price_output,
     )
+    metrics.count_waiting(lambda: runs.waiting)
     accounting = Accounting(stores.usage, settings.daily_tokens)
-    watches: list[Watch] = [metrics.watched, accounting.counted]
+    watches: list[Watch] = [metrics.watched, accounting.counted, logged]
     if tracing is not None:
         watches.append(tracing.traced)
     stores = replace(
@@ -107,6 +109,10 @@ def build_agent(
         history=metrics.timed(stores.history, "history"),
         run_records=metrics.timed(stores.run_records, "runs"),
         archive=metrics.timed(stores.archive, "archive"),
+        attachments=metrics.timed(stores.attachments, "files"),
+        users=metrics.timed(stores.users, "users"),
+        sessions=metrics.timed(stores.sessions, "sessions"),
+        usage=metrics.timed(stores.usage, "usage"),
     )
     graphs = Graphs(
         chat=build_chat_graph(

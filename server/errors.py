@@ -130,18 +130,16 @@ async def _store_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreError)  # noqa: S101 - registered for this type
     status = status_of(error)
     if status == 503:
-        log.warning("%s: %s", request_id_of(request), error, exc_info=error)
-    return error_response(
-        request_id_of(request), status, error.code, str(error), details=error.details
-    )
+        log.warning("%s", error, exc_info=error)
+    return _refusal(request, status, error.code, str(error), details=error.details)
 
 
 async def _model_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ModelError)  # noqa: S101 - registered for this type
-    log.warning("%s: %s", request_id_of(request), error.code, exc_info=error)
+    log.warning("%s", error.code, exc_info=error)
     wait = error.retry_after if isinstance(error, ModelRateLimited) else None
     headers = {"Retry-After": str(math.ceil(wait))} if wait else {}
-    return error_response(request_id_of(request), 503, error.code, str(error), headers=headers)
+    return _refusal(request, 503, error.code, str(error), headers=headers)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -153,13 +151,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
             error.status_code, ("malformed", "This request can't be read.")
         )
         details = {}
-    return error_response(
-        request_id_of(request),
-        error.status_code,
-        code,
-        message,
-        details=details,
-        headers=error.headers,
+    return _refusal(
+        request, error.status_code, code, message, details=details, headers=error.headers
     )
 
 
@@ -167,13 +160,12 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
     errors = [_field_error(one) for one in error.errors()[:MAX_FIELDS]]
     message = f"{errors[0]['field']}: {errors[0]['reason']}"
-    return error_response(
-        request_id_of(request),
-        422,
-        "invalid_field",
-        message,
-        details={**errors[0], "errors": errors},
-    )
+    return _refusal(request, 422, "invalid_field", message, details={**errors[0], "errors": errors})
+
+
+def _refusal(request: Request, status: int, code: str, message: str, **more: Any) -> Response:
+    request.state.error_code = code  # for the log and the metrics
+    return error_response(request_id_of(request), status, code, message, **more)
 
 
 def _field_error(error: Mapping[str, Any]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from memory.accounts import Session
 from memory.records import Entry, Room, Run
 from memory.sessions import is_sid
+from server.context import uid_now
 from server.errors import APIError
 from server.resources import AppResources, Resources
 from server.schemas.archive import EntryId
@@ -40,7 +41,7 @@ async def session_of(
     session = await resources.sessions.use(sid)
     if session is None:
         raise _refused(request, "session_expired", "This session is over. Sign in again.")
-    request.state.uid = session.uid
+    uid_now.set(session.uid)
     request.state.session = session
     return session
 
@@ -60,6 +61,7 @@ def known_user(request: Request, session: Session | None) -> str:
         return session.uid
     settings: Settings = request.app.state.settings
     if settings.local_user_on:
+        uid_now.set(LOCAL_USER)
         return LOCAL_USER
     raise _refused(request, "not_signed_in", "Sign in first.")
 

@@ -317,7 +317,7 @@ async def _in_our_words(events: AsyncIterator[dict[str, Any]], request_id: str) 
             if event.get("event") != "error":  # LangServe's word for any; ours comes below
                 yield event
     except (StoreError, ModelError, APIError) as error:
-        log.warning("%s: %s", request_id, error)
+        log.warning("%s", error.code)
         yield {"event": "error", "data": _error(error, request_id)}
     finally:
         with suppress(RuntimeError):  # it answers to being closed with one more event

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.logs import request_id_now
+from server.context import request_id_now, run_id_now, uid_now
 
 if TYPE_CHECKING:
     from server.opening import Opening
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 log = logging.getLogger("tomato.requests")
 
@@ -26,27 +28,43 @@ class RequestMeasures:
             return
         began = time.perf_counter()
         request_id_now.set(scope["state"]["request_id"])
+        run_id_now.set(None)
+        uid_now.set(None)
+
+        started = False
 
         async def send_measured(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 _measured(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
-        await self._app(scope, receive, send_measured)
+        try:
+            await self._app(scope, receive, send_measured)
+        except Exception:
+            if not started:  # answered by who stands before us
+                scope["state"]["error_code"] = "internal"
+                _measured(scope, 500, time.perf_counter() - began)
+            raise
 
 
 def _measured(scope: Scope, status: int, seconds: float) -> None:
-    route, method = _route(scope), scope["method"]
+    route, code = _route(scope), scope["state"].get("error_code")
+    # A client may make up any number of methods.
+    method = scope["method"] if scope["method"] in METHODS else "other"
     opening: Opening = scope["app"].state.opening
     if opening.opened is not None:
         opening.opened.metrics.answered(method, route, status, seconds)
+        if status == 429 and code is not None:
+            opening.opened.metrics.limited(code)
     if log.isEnabledFor(logging.INFO):
         extra = {
-            "uid": scope["state"].get("uid"),
             "method": method,
             "route": route,
             "status": status,
             "ms": round(seconds * 1000, 1),
+            "code": code,
         }
         log.info("answered", extra=extra)
 

@@ -1,9 +1,11 @@
 """What Prometheus is told, of work, limits, stores and backups; never who or what."""
 
+import asyncio
 import math
 import time
-from collections.abc import Collection, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Collection, Mapping
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar, cast, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,11 +17,15 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from graphs.limits import StopKind
 from memory.events import MESSAGE, NOTICE, TOKEN, TOOL_END
 from memory.records import Run, Status
 from memory.runs import Emit, Work
 
 S = TypeVar("S")
+
+LIMITS = frozenset(get_args(StopKind))
+"""The notices of a turn that tell of a limit."""
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
@@ -60,6 +66,9 @@ class Metrics:
         self._runs = Counter(
             "tomato_runs", "Runs by how they ended.", ("status",), registry=registry
         )
+        self._waiting = Gauge(
+            "tomato_runs_waiting", "Runs in the line for a slot.", registry=registry
+        )
         self._running = Gauge("tomato_runs_running", "Runs under way.", registry=registry)
         self._run_seconds = Histogram(
             "tomato_run_seconds", "Time of whole runs.", buckets=SECONDS, registry=registry
@@ -83,7 +92,10 @@ class Metrics:
             "tomato_tool_calls", "Tool calls by result.", ("tool", "result"), registry=registry
         )
         self._limits = Counter(
-            "tomato_limits_hit", "Turns that a limit ended.", ("kind",), registry=registry
+            "tomato_limits_hit",
+            "Turns that a limit ended, and requests that one refused.",
+            ("kind",),
+            registry=registry,
         )
         self._store_seconds = Histogram(
             "tomato_store_seconds",
@@ -111,6 +123,14 @@ class Metrics:
         """Count a request; ``route`` is the template of its path, never the path."""
         self._requests.labels(method, route, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
+
+    def limited(self, code: str) -> None:
+        """Count a request that was refused for a limit, by its error's code."""
+        self._limits.labels(code).inc()
+
+    def count_waiting(self, waiting: Callable[[], float]) -> None:
+        """Ask ``waiting`` how many runs are in the line, each time that somebody looks."""
+        self._waiting.set_function(waiting)
 
     def backed_up(self, age_seconds: float | None, *, late: bool) -> None:
         """How old the last good backup is now."""
@@ -143,6 +163,9 @@ class Metrics:
         status: Status = "failed"
         try:
             status = await work(counted)
+        except asyncio.CancelledError:
+            status = "stopped"
+            raise
         finally:
             self._running.dec()
             self._runs.labels(status).inc()
@@ -154,7 +177,7 @@ class Metrics:
             # A model may make up any number of names.
             tool = data["name"] if data["name"] in self._known_tools else "unknown"
             self._tools.labels(tool, "ok" if data["ok"] else "failed").inc()
-        elif name == NOTICE:
+        elif name == NOTICE and data["kind"] in LIMITS:
             self._limits.labels(data["kind"]).inc()
         elif name == MESSAGE and data["usage"]:
             for kind, price in self._prices.items():
@@ -171,7 +194,7 @@ class _TimedStore:
 
     def __getattr__(self, operation: str) -> Any:
         method = getattr(self._store, operation)
-        if not callable(method):
+        if not iscoroutinefunction(method):
             return method
         seconds = self._seconds.labels(self._name, operation)
 

@@ -1,15 +1,13 @@
 """What an operator sees of a running server: its metrics, its logs, the account of tokens."""
 
-import asyncio
-import json
-
 import httpx
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from prometheus_client.parser import text_string_to_metric_families
 
 from server.settings import Settings
 from tests.services.openai_server import Call, OpenAIServer, Reply
-from tests.services.tomato_server import TomatoServer
 
 SECRET_WORDS = "토마토는 비밀이 많다"
 
@@ -71,8 +69,38 @@ async def test_what_clients_make_up_is_no_label(client: httpx.AsyncClient) -> No
     await client.get("/metrics")  # from now on it counts
     for number in range(3):
         await client.get(f"/made/up/{number}")
+        await client.request(f"MADE{number}", "/healthz")
+    assert await metric(client, "tomato_http_requests_total", method="other", status="405") == 3
     assert await metric(client, "tomato_http_requests_total", route="none", status="404") == 3
     assert "made/up" not in (await client.get("/metrics")).text
+
+
+async def test_a_crash_is_counted(app: FastAPI, client: httpx.AsyncClient) -> None:
+    async def crash() -> None:
+        raise ZeroDivisionError(SECRET_WORDS)
+
+    app.router.routes.insert(0, APIRoute("/crash", crash))
+    await client.get("/metrics")  # from now on it counts
+    assert (await client.get("/crash")).status_code == 500
+    assert await metric(client, "tomato_http_requests_total", route="/crash", status="500") == 1
+
+
+async def test_what_stores_take_is_timed(client: httpx.AsyncClient) -> None:
+    who = {"username": "eyes", "password": "correct horse battery"}
+    await client.post("/api/auth/register", json=who)
+    sid = (await client.post("/api/auth/login", json=who)).json()["sid"]
+    await client.get("/api/auth/me", headers={"Authorization": f"Bearer {sid}"})
+    entry = {"content": "파일이 있는 메모", "summary": "메모", "category": "일"}
+    made = (await client.post("/api/archive", json=entry)).json()["id"]
+    await client.put(f"/api/archive/{made}/files/a.txt", content=b"x")
+    for store, operation in (
+        ("users", "add"),
+        ("sessions", "use"),
+        ("archive", "save"),
+        ("files", "put"),
+    ):
+        timed = {"store": store, "operation": operation}
+        assert await metric(client, "tomato_store_seconds_count", **timed) > 0, store
 
 
 async def test_the_day_has_a_limit(client: httpx.AsyncClient, openai_server: OpenAIServer) -> None:
@@ -89,6 +117,7 @@ async def test_the_day_has_a_limit(client: httpx.AsyncClient, openai_server: Ope
     assert refused.json()["error"]["details"] == {"daily_tokens": 60, "spent": 60}
     assert 0 < int(refused.headers["retry-after"]) <= 86_400
     assert len(openai_server.requests) == asked
+    assert await metric(client, "tomato_limits_hit_total", kind="quota") == 1
     said = (await client.get(f"/api/rooms/{room}/messages")).json()["items"]
     assert len(said) == 4
 
@@ -97,31 +126,3 @@ async def test_the_day_has_a_limit(client: httpx.AsyncClient, openai_server: Ope
     (today,) = account["items"]
     assert (today["turns"], today["input_tokens"], today["output_tokens"]) == (2, 50, 10)
     assert today["cost"] == 50 + 20
-
-
-@pytest.fixture
-async def logging_server(live_server: TomatoServer) -> TomatoServer:
-    await live_server.stop()
-    live_server.settings = {"TOMATO_LOG": "json", "TOMATO_LOG_LEVEL": "debug"}
-    await live_server.start()
-    return live_server
-
-
-async def test_logs_are_json_with_ids_and_without_words(logging_server: TomatoServer) -> None:
-    async with httpx.AsyncClient(base_url=logging_server.address, timeout=30) as client:
-        room = (await client.post("/api/rooms")).json()["id"]
-        body = {"message": f"기억해: {SECRET_WORDS}", "stream": False}
-        marked = {"X-Request-ID": "my-own-id"}
-        await client.post(f"/api/rooms/{room}/chat", json=body, headers=marked)
-        await client.get("/nothing")
-    await logging_server.stop()
-    log = await asyncio.to_thread(logging_server.log)
-    lines = [json.loads(line) for line in log.splitlines()]
-    (chatted,) = [line for line in lines if line.get("request_id") == "my-own-id"]
-    assert chatted["route"] == "/api/rooms/{room_id}/chat"
-    assert (chatted["method"], chatted["status"]) == ("POST", 200)
-    assert chatted["level"] == "info"
-    assert chatted["ms"] > 0
-    assert any(line.get("status") == 404 for line in lines)
-    assert "비밀" not in log
-    assert "\\u" not in log
