@@ -1,5 +1,6 @@
 """What `infra/` says of settings, and that its files are what their readers expect."""
 
+import json
 import re
 import subprocess
 import sys
@@ -64,9 +65,28 @@ def test_nothing_is_set_that_is_no_setting() -> None:
 
 @pytest.mark.parametrize("file", ["grafana-dashboard.json", "alerts.yaml"])
 def test_only_what_is_measured_is_shown(file: str) -> None:
-    exported = generate_latest(Metrics("offline", ()).registry).decode()
-    measured = set(re.findall(r"^# TYPE (\S+)", exported, re.MULTILINE))
     text = (INFRA / file).read_text()
     shown = set(re.findall(r"\b(tomato_[a-z_]+)", text))
     assert shown
-    assert {name.removesuffix("_bucket") for name in shown} <= measured
+    assert {name.removesuffix("_bucket") for name in shown} <= measured()
+
+
+def test_the_dashboard_shows_all_that_is_measured_in_panels_that_do_not_overlap() -> None:
+    panels = json.loads((INFRA / "grafana-dashboard.json").read_text())["panels"]
+    asked = " ".join(target["expr"] for panel in panels for target in panel["targets"])
+    ours = {one for one in measured() if re.match(r"tomato_.*(?<!_created)$", one)}
+    assert {name for name in ours if name not in asked} == set()
+    places = [
+        (panel["gridPos"]["x"] + x, panel["gridPos"]["y"] + y)
+        for panel in panels
+        for x in range(panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["h"])
+    ]
+    assert len(places) == len(set(places))
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def measured() -> set[str]:
+    """The names under which metrics are asked for; those of histograms without their endings."""
+    exported = generate_latest(Metrics("offline", ()).registry).decode()
+    return set(re.findall(r"^# TYPE (\S+)", exported, re.MULTILINE))
