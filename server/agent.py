@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ def build_agent(
     accounting = Accounting(stores.usage, settings.daily_tokens)
     watches: list[Watch] = [metrics.watched, accounting.counted, logged]
     if tracing is not None:
-        watches.append(tracing.traced)
+        watches.append(partial(tracing.traced, frozenset(names)))
     stores = replace(
         stores,
         rooms=metrics.timed(stores.rooms, "rooms"),

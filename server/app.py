@@ -88,7 +88,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
 
 
 def _tracing(settings: Settings) -> "Tracing | None":
-    if settings.traces_endpoint is None:
+    if not settings.traced:
         return None
     from server.tracing import Tracing
 

@@ -50,9 +50,7 @@ class RequestMeasures:
 
 
 def _measured(scope: Scope, status: int, seconds: float) -> None:
-    route, code = _route(scope), scope["state"].get("error_code")
-    # A client may make up any number of methods.
-    method = scope["method"] if scope["method"] in METHODS else "other"
+    method, route, code = method_of(scope), route_of(scope), scope["state"].get("error_code")
     opening: Opening = scope["app"].state.opening
     if opening.opened is not None:
         opening.opened.metrics.answered(method, route, status, seconds)
@@ -69,7 +67,12 @@ def _measured(scope: Scope, status: int, seconds: float) -> None:
         log.info("answered", extra=extra)
 
 
-def _route(scope: Scope) -> str:
+def method_of(scope: Scope) -> str:
+    """The request's method, if it is one; a client may make up any number."""
+    return scope["method"] if scope["method"] in METHODS else "other"
+
+
+def route_of(scope: Scope) -> str:
     """The template of the path that answered, or its mount; never what a client made up."""
     path = getattr(scope.get("route"), "path", None)
     return str(path or scope.get("root_path") or "none")

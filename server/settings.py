@@ -164,6 +164,9 @@ class Settings(BaseModel):
     traces_endpoint: Annotated[str, AfterValidator(_http_url)] | None = Field(
         None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT"
     )
+    traces_own_endpoint: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -182,7 +185,7 @@ class Settings(BaseModel):
             raise ValueError("TOMATO_CHECKPOINTER=redis needs REDIS_URL")
         if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key):
             raise ValueError("S3_ENDPOINT needs S3_ACCESS_KEY and S3_SECRET_KEY")
-        if self.traces_endpoint and find_spec("opentelemetry.sdk") is None:
+        if self.traced and find_spec("opentelemetry.sdk") is None:
             raise ValueError(
                 "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra 'tracing': uv sync --extra tracing"
             )
@@ -210,6 +213,11 @@ class Settings(BaseModel):
     def least_log_level(self) -> str:
         """From which level on is logged; in dev only what needs a look."""
         return self.log_level or ("info" if self.env == "prod" else "warning")
+
+    @property
+    def traced(self) -> bool:
+        """Whether OpenTelemetry traces are made; the library reads for itself where they go."""
+        return bool(self.traces_endpoint or self.traces_own_endpoint)
 
     @property
     def checkpointer_name(self) -> Literal["sqlite", "mongo", "redis"]:
