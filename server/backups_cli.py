@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from memory import backups
 from memory.backups import Durable
 from memory.errors import StoreError
 from memory.folder.objects import FolderObjects
+from memory.last_backup import noted
 from memory.objects import Objects
 from server.backup_drill import drill as run_drill
 from server.backup_drill import durable_of
+from server.backup_lease import alone
 from server.data_folder import held
 from server.objects import open_objects
 from server.settings import Settings, SettingsError, read_settings
@@ -50,8 +53,14 @@ class Places:
         except StoreError:
             await self.store.delete(name)
             raise
+        await self.note(name)
         click.echo(name)
         return name
+
+    async def note(self, name: str) -> None:
+        """Let servers tell of a good backup; it stays one if they can't be told."""
+        with suppress(StoreError):
+            await noted(self.objects, name)
 
     async def chosen(self, name: str | None) -> str:
         """The named backup, or the newest."""
@@ -178,10 +187,11 @@ def schedule(**given: Any) -> None:
         if settings.backup_at is None:
             raise click.ClickException("Set TOMATO_BACKUP_AT, like '03:00 Asia/Seoul'.")
         at, keep = settings.backup_at, Keep.parse(settings.backup_keep)
-        with held(settings.data / "backup-scheduler"), suppress(asyncio.CancelledError):
-            going = asyncio.ensure_future(
-                go_on(places.store, places.make, at=at, keep=keep, key=places.key)
-            )
+        going_on = partial(
+            go_on, places.store, places.make, at=at, keep=keep, key=places.key, note=places.note
+        )
+        with suppress(asyncio.CancelledError):
+            going = asyncio.ensure_future(alone(settings, going_on))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, going.cancel)
             await going

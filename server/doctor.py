@@ -1,7 +1,7 @@
 """`tomato doctor`: looks at settings, servers, indexes, clocks, and at objects against records."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
 from platform import python_version
 
@@ -10,7 +10,10 @@ import click
 from memory.agreement import Agreement, Missing, Orphan
 from memory.errors import StoreError
 from memory.findings import Finding
+from memory.last_backup import last_good
 from memory.objects import Objects, as_chunks, read_whole
+from memory.times import now
+from server.diagnoses import of_backups, of_settings
 from server.settings import Settings
 from server.stores import Check, Stores, open_stores
 
@@ -23,32 +26,59 @@ async def report(settings: Settings, *, repair: bool) -> bool:
     well = True
     async for finding in examine(settings, repair=repair):
         well = well and finding.level != "problem"
-        click.echo(f"{finding.level:8} {finding.part}: {finding.says}")
+        how = f". To mend it: {finding.mend}" if finding.mend else ""
+        click.echo(f"{finding.level:8} {finding.part}: {finding.says}{how}")
     return well
 
 
 async def examine(settings: Settings, *, repair: bool = False) -> AsyncIterator[Finding]:
     """Look at everything, and with ``repair`` mend what can be mended."""
     yield Finding("tomato", "ok", f"version {version('tomato')}, Python {python_version()}")
-    yield Finding("settings", "ok", f"{settings.env}, storage: {settings.storage}")
+    for finding in of_settings(settings):
+        yield finding
     try:
+        # The databases first: to open the stores makes indexes, and so would hide what is missing.
+        for finding in await _databases(settings, repair):
+            yield finding
         async with open_stores(settings) as stores:
-            async for finding in _examine(stores, repair):
+            async for finding in _examine(settings, stores, repair):
                 yield finding
     except StoreError as error:
-        yield Finding("storage", "problem", str(error))
+        yield Finding("storage", "problem", str(error), "look at its address, and whether it runs")
 
 
-async def _examine(stores: Stores, repair: bool) -> AsyncIterator[Finding]:
+async def _databases(settings: Settings, repair: bool) -> Sequence[Finding]:
+    findings: list[Finding] = []
+    if settings.mongodb_url is not None:
+        from memory.mongo import inspection as of_mongo
+
+        findings += await of_mongo.examine(settings.mongodb_url.get_secret_value(), mend=repair)
+    if settings.uses_file:
+        from memory.sqlite import inspection as of_sqlite
+
+        findings += await of_sqlite.examine(settings.database_path, mend=repair)
+    if settings.redis_url is not None:
+        from memory.redis import inspection as of_redis
+
+        findings += await of_redis.examine(settings.redis_url.get_secret_value())
+    return findings
+
+
+async def _examine(settings: Settings, stores: Stores, repair: bool) -> AsyncIterator[Finding]:
     for name, check in stores.checks.items():
         yield await _answers(name, check)
-    for finding in await stores.examine():
-        yield finding
+    if settings.s3_endpoint is not None:
+        from memory.s3.inspection import examine as examine_s3
+
+        scheme = "https" if settings.s3_secure else "http"
+        for finding in await examine_s3(stores.objects, f"{scheme}://{settings.s3_endpoint}"):
+            yield finding
     yield await _round_trip(stores.objects)
     swept = await stores.attachments.sweep()
     yield Finding("loose bytes", "mended" if swept else "ok", f"{swept} deleted")
     async for finding in _agreement(stores, repair):
         yield finding
+    yield of_backups(settings, await last_good(stores.objects), now())
 
 
 async def _answers(name: str, check: Check) -> Finding:
@@ -85,7 +115,7 @@ async def _agreement(stores: Stores, repair: bool) -> AsyncIterator[Finding]:
             yield Finding("agreement", "problem", _told(one))
     count = f"{len(found)} differences between records and objects"
     if found and not repair:
-        yield Finding("agreement", "problem", f"{count}; `tomato doctor --repair` mends them")
+        yield Finding("agreement", "problem", count, "`tomato doctor --repair`")
     else:
         yield Finding("agreement", "ok", "records and objects agree" if not found else count)
 

@@ -3,7 +3,7 @@
 Drivers are loaded only for the servers that are asked for.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,11 +17,9 @@ from memory.board import Board
 from memory.contents import Contents
 from memory.extraction import Extractor
 from memory.files import Files
-from memory.findings import Finding
 from memory.objects import Objects
 from memory.protocols import Archive, History, Rooms, RunRecords
 from memory.sessions import Lifetime
-from memory.sqlite import inspection as sqlite_inspection
 from memory.sqlite import loose as sqlite_loose
 from memory.sqlite.archive import SQLiteArchive
 from memory.sqlite.database import Database
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     from memory.redis.connection import Client
 
 Check = Callable[[], Awaitable[object]]
-Examine = Callable[[], Awaitable[Sequence[Finding]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +49,9 @@ class Stores:
     """What is remembered. ``forget`` wipes what was deleted from the disk.
 
     ``shared`` tells that other processes may work on the same data, and ``board`` is where they
-    tell each other of their runs. ``make_checkpointer`` imports
-    langgraph and ``make_vectors`` numpy, so that they are for the heavy half. Each of ``checks``
-    raises Unavailable while what it is named after is down. ``examine`` looks closely at the
-    database, for the operator.
+    tell each other of their runs. ``make_checkpointer`` imports langgraph and ``make_vectors``
+    numpy, so that they are for the heavy half. Each of ``checks`` raises Unavailable while what it
+    is named after is down.
     """
 
     rooms: Rooms
@@ -74,7 +70,6 @@ class Stores:
     shared: bool
     board: Board | None
     checks: Mapping[str, Check]
-    examine: Examine
     make_checkpointer: "Callable[[], Awaitable[BaseCheckpointSaver[Any]]]"
     make_vectors: "Callable[[], Vectors]"
 
@@ -142,7 +137,6 @@ async def _on_sqlite(
         shared=False,
         board=None,
         checks=_checks(rooms, redis, objects),
-        examine=partial(sqlite_inspection.examine, database),
         make_checkpointer=make_checkpointer,
         make_vectors=partial(_sqlite_vectors, database),
     )
@@ -151,7 +145,6 @@ async def _on_sqlite(
 async def _on_mongo(
     settings: Settings, stack: AsyncExitStack, redis: "Client | None", objects: Objects
 ) -> Stores:
-    from memory.mongo import inspection as mongo_inspection
     from memory.mongo import loose as mongo_loose
     from memory.mongo.archive import MongoArchive
     from memory.mongo.database import MongoDatabase
@@ -200,7 +193,6 @@ async def _on_mongo(
         shared=True,
         board=_board(redis) or MongoBoard(database),
         checks=_checks(rooms, redis, objects),
-        examine=partial(mongo_inspection.examine, database),
         make_checkpointer=make_checkpointer,
         make_vectors=partial(_mongo_vectors, database),
     )

@@ -82,8 +82,8 @@ class MongoDatabase:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str) -> AsyncIterator[Self]:
-        """Connect, prepare and, at the end, disconnect.
+    async def open(cls, url: str, *, prepare: bool = True) -> AsyncIterator[Self]:
+        """Connect, prepare unless it is only to be looked at, and, at the end, disconnect.
 
         Raises Invalid for a URL that is none or names no database, Newer if a newer version wrote
         the data, Unavailable if nothing answers.
@@ -94,7 +94,8 @@ class MongoDatabase:
                 hello = await client.admin.command("hello")
                 transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
                 database = cls(client.get_default_database(), transactions=transactions)
-                await database._prepare()
+                if prepare:
+                    await database._prepare()
             yield database
         finally:
             await client.close()

@@ -90,6 +90,11 @@ class S3Objects:
             if error.code != "BucketAlreadyOwnedByYou":  # another process was first
                 raise
 
+    async def keeps_versions(self) -> bool:
+        """Whether what is deleted stays in the bucket as an older version."""
+        versioning = await self._call(partial(self._client.get_bucket_versioning, self._bucket))
+        return bool(versioning.status == "Enabled")
+
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         check_key(key)
         source = aiter(chunks)

@@ -128,6 +128,15 @@ def _view(connection: sqlite3.Connection, work: Work[T]) -> T:
             connection.execute("ROLLBACK")
 
 
+def fresh_schema(migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
+    """An empty database in memory as all migrations leave one."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    for script in migrations:
+        for statement in _statements(script):
+            connection.execute(statement)
+    return connection
+
+
 def _empty_log(connection: sqlite3.Connection) -> None:
     busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:

@@ -3,13 +3,15 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from memory.mongo.database import MongoDatabase
 from tests.services.process import free_ports
 from tests.services.s3 import Bucket, S3Server
 from tests.services.tomato_server import TOMATO, TomatoServer
@@ -133,8 +135,12 @@ async def test_servers_that_are_well_are_told_so(
         S3_SECURE="off",
     )
     assert code == 0, said
-    for line in ("redis: answers", "objects: answers", "indexes: lacking: none", "clock: 0."):
-        assert f"ok       {line}" in said
+    for line in (
+        *("mongodb: version 6.", "redis: version 8.", "objects: the bucket answers"),
+        *("transactions: on", "redis memory: nothing is evicted"),
+        *(f"clock: 0.0 s from {whose}'s" for whose in ("MongoDB", "Redis", "S3")),
+    ):
+        assert f"ok       {line}" in said, said
     assert s3.secret_key not in said
 
 
@@ -195,3 +201,77 @@ async def test_without_s3_a_file_is_refused_within_five_seconds_and_nothing_is_h
         assert (await client.put(f"{files}/b", content=b"x")).status_code == 201
         assert (await client.delete(entry)).status_code == 204
     await server.kill()
+
+
+async def test_indexes_that_are_missing_or_different_are_told_and_mended(
+    tmp_path: Path, mongo_url: str
+) -> None:
+    async with MongoDatabase.open(mongo_url) as opened:
+        await opened["rooms"].drop_indexes()
+        await opened["users"].drop_indexes()
+        await opened["users"].create_index("folded")  # not unique
+    code, said = await doctor(tmp_path, MONGODB_URL=mongo_url)
+    assert code == 1
+    wrong = "rooms.owner_1_updated_at_-1__id_-1, users.folded_1"
+    assert f"problem  indexes: missing or different: {wrong}. To mend it: `tomato doctor" in said
+    code, said = await doctor(tmp_path, "--repair", MONGODB_URL=mongo_url)
+    assert code == 0, said
+    # What was only missing is made by whoever opens the database, as the doctor did.
+    assert "mended   indexes: made: users.folded_1" in said, said
+    async with MongoDatabase.open(mongo_url) as opened:
+        info = await opened["users"].index_information()
+        assert info["folded_1"]["unique"]
+
+
+async def test_the_embedded_file_is_compared_with_a_fresh_one(tmp_path: Path) -> None:
+    assert (await doctor(tmp_path))[0] == 0
+    with closing(sqlite3.connect(tmp_path / "data" / "tomato.db")) as connection:
+        rows = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND sql != ''"
+        )
+        name = sorted(rows)[0][0]
+        connection.execute(f"DROP INDEX {name}")
+    code, said = await doctor(tmp_path)
+    assert (code, f"problem  indexes: missing or different: {name}" in said) == (1, True), said
+    code, said = await doctor(tmp_path, "--repair")
+    assert (code, f"mended   indexes: made: {name}" in said) == (0, True), said
+    assert "ok       indexes: tables and indexes as they should be" in (await doctor(tmp_path))[1]
+
+
+async def test_no_replica_set_is_told(tmp_path: Path, standalone_mongo_url: str) -> None:
+    code, said = await doctor(tmp_path, MONGODB_URL=standalone_mongo_url)
+    assert code == 1
+    assert "problem  transactions: none" in said
+    assert "rs.initiate()" in said
+
+
+async def test_settings_that_are_not_what_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(0o755)
+    own = {"TOMATO_MODEL": "openai:gpt", "TOMATO_HOST": "0.0.0.0"}  # noqa: S104
+    code, said = await doctor(tmp_path, **own, TOMATO_BACKUP_AT="03:00")
+    assert code == 1
+    for line in (
+        "model: openai:gpt has no key. To mend it: set OPENAI_API_KEY",
+        "access: whoever reaches 0.0.0.0 is the local user",
+        "data folder: others of this machine may look into",
+        "backups: there is no good one yet. To mend it",
+    ):
+        assert f"problem  {line}" in said, said
+    code, said = await doctor(tmp_path, TOMATO_BACKUP_KEEPP="7d")
+    assert (code, "did you mean TOMATO_BACKUP_KEEP?" in said) == (1, True)
+
+
+async def test_a_late_backup_is_told(tmp_path: Path) -> None:
+    at = {"TOMATO_BACKUP_AT": "03:00"}
+    assert (await doctor(tmp_path))[0] == 0
+    made = await asyncio.create_subprocess_exec(
+        *(str(TOMATO), "backup", "run"), cwd=tmp_path, env=TomatoServer(tmp_path).environment
+    )
+    assert await made.wait() == 0
+    code, said = await doctor(tmp_path, **at)
+    assert (code, "ok       backups: the last good one is of" in said) == (0, True), said
+    note = tmp_path / "data" / "blobs" / "backups" / "last-good.json"
+    note.write_text('{"key": "x", "made_at": "2026-01-02T03:00:00+00:00"}')
+    code, said = await doctor(tmp_path, **at)
+    assert (code, "problem  backups: the last good one is of 2026-01-02" in said) == (1, True), said
