@@ -15,7 +15,8 @@ def held(folder: Path) -> Iterator[None]:
     Raises Conflict ``data_in_use`` while another server has it, Unavailable if it can't be used.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
         lock = (folder / "lock").open("a")
     except OSError as error:
         raise Unavailable(f"The data folder {folder} can't be used: {error.strerror}.") from error

@@ -88,6 +88,12 @@ def _keep(value: str) -> str:
     return value
 
 
+def _backup_key(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < 8:
+        raise ValueError("it must have at least 8 characters")
+    return value
+
+
 Rate = Annotated[str, AfterValidator(_rate)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_by_commas)
@@ -129,7 +135,7 @@ class Settings(BaseModel):
     hot_seconds: int = Field(86_400, ge=0, le=31_536_000)
     backup_at: Annotated[str, AfterValidator(_daily)] | None = None
     backup_keep: Annotated[str, AfterValidator(_keep)] = "7d 4w 6m"
-    backup_key: SecretStr | None = Field(None, min_length=8)
+    backup_key: Annotated[SecretStr, AfterValidator(_backup_key)] | None = None
     max_model_calls: int = Field(8, ge=2, le=1000)
     max_tool_calls: int = Field(16, ge=1, le=1000)
     turn_seconds: float = Field(120, gt=0, le=3600)

@@ -83,7 +83,7 @@ async def test_the_banner_says_what_is_in_use(live_server: TomatoServer) -> None
     [
         ({"TOMATO_PRT": "1"}, "TOMATO_PRT is not a setting of Tomato"),
         ({"TOMATO_MAX_TOOL_CALLS": "many"}, "TOMATO_MAX_TOOL_CALLS has a bad value"),
-        ({"TOMATO_BACKUP_KEY": "secret"}, "TOMATO_BACKUP_KEY asks for backups"),
+        ({"TOMATO_BACKUP_KEY": "secret"}, "TOMATO_BACKUP_KEY has a bad value: it must"),
         ({"REDIS_URL": "redis://127.0.0.1:1"}, "does not answer now"),
         ({"MONGODB_URL": "mongodb://127.0.0.1:1/tomato"}, "does not answer now"),
         ({"MONGODB_URL": "mongodb://127.0.0.1"}, "MONGODB_URL"),

@@ -18,6 +18,7 @@ from memory.archive_transfer import Import, lines_of
 from memory.errors import Conflict, Invalid
 from memory.objects import as_chunks
 from memory.records import Entry, File, Source
+from memory.text import is_blank
 from server.settings import Settings
 from server.stores import Stores, open_stores
 
@@ -30,7 +31,7 @@ DATA = st.binary(max_size=50) | st.just(b"tomato" * 70_000)
 PICK = st.integers(0, 10)
 STEPS = st.lists(
     st.tuples(st.just("save"), LABELS, CATEGORIES, CONTENTS, SOURCES)
-    | st.tuples(st.just("again"), TEXT)
+    | st.tuples(st.just("again"), TEXT.filter(lambda text: not is_blank(text)))
     | st.tuples(st.just("change"), PICK, LABELS, CONTENTS)
     | st.tuples(st.just("attach"), PICK, st.sampled_from(["a.txt", "표.bin", "👩‍👩‍👧.png"]), DATA)
     | st.tuples(st.just("rename"), CATEGORIES, CATEGORIES)
