@@ -32,6 +32,7 @@ MET_BY: dict[Moment, dict[str, str]] = {
 }
 LOST = "저장할 것: 토마토는 열매채소다"
 PATIENCE_SECONDS = 30
+TRIES = 3
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -135,26 +136,38 @@ async def lose(house: House, name: str, moment: Moment, room: str) -> Heard:
     return await asking
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("name", ["mongo", "redis"])
-async def test_lost_in_the_middle_of_an_answer(house: House, name: str) -> None:
-    for moment in MOMENTS:
-        house.model.script = script(moment)
-        room = (await house.client.post("/api/rooms", json={"title": "정전"})).json()["id"]
-        assert (await ask_when_free(house.client, room, "안녕?")).status_code == 200
-        before = await assert_agrees(house.client, room)
+async def test_lost_in_the_middle_of_an_answer(house: House, name: str, moment: Moment) -> None:
+    house.model.script = script(moment)
+    ends = [await lose_and_go_on(house, name, moment)]
+    if (name, moment) == ("mongo", "at the end"):
+        assert ends == ["unanswered"]
+        return
+    # On a busy machine a server may come back after the turn's patience: that is told each time.
+    while ends[-1] != "complete" and len(ends) < TRIES:
+        ends.append(await lose_and_go_on(house, name, moment))
+    assert ends[-1] == "complete", ends
 
-        heard = await lose(house, name, moment, room)
-        talk = await assert_agrees(house.client, room)
-        assert talk[: len(before)] == before
-        await assert_kept(house.client, heard, talk)
-        last = talk[-1]["status"] if talk[-1]["role"] == "assistant" else "unanswered"
-        expected = "unanswered" if (name, moment) == ("mongo", "at the end") else "complete"
-        assert last == expected, moment
 
-        answer = await ask_when_free(house.client, room, "이어서 말해 줘")
-        assert answer.status_code == 200, answer.text
-        talk = await assert_agrees(house.client, room)
-        await assert_kept(house.client, heard, talk)
-        assert talk[-1]["key"] == answer.json()["message"]["key"]
-        window = (await house.client.get(f"/api/rooms/{room}/context")).json()["window"]
-        assert await house.state(room) == window
+async def lose_and_go_on(house: House, name: str, moment: Moment) -> str:
+    """How the answer ended, which its client was told; the room is whole and takes the next."""
+    room = (await house.client.post("/api/rooms", json={"title": "정전"})).json()["id"]
+    assert (await ask_when_free(house.client, room, "안녕?")).status_code == 200
+    before = await assert_agrees(house.client, room)
+
+    heard = await lose(house, name, moment, room)
+    talk = await assert_agrees(house.client, room)
+    assert talk[: len(before)] == before
+    await assert_kept(house.client, heard, talk)
+    end = str(talk[-1]["status"]) if talk[-1]["role"] == "assistant" else "unanswered"
+    assert bool(heard.all("error")) == (end == "unanswered")
+
+    answer = await ask_when_free(house.client, room, "이어서 말해 줘")
+    assert answer.status_code == 200, answer.text
+    talk = await assert_agrees(house.client, room)
+    await assert_kept(house.client, heard, talk)
+    assert talk[-1]["key"] == answer.json()["message"]["key"]
+    window = (await house.client.get(f"/api/rooms/{room}/context")).json()["window"]
+    assert await house.state(room) == window
+    return end

@@ -55,11 +55,14 @@ class Upstream:
         self.asked.append(path)
         kind = "text/event-stream" if path == "/stream" else "application/json"
         begin = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n"
-        writer.write(begin.encode() + b"data: 1\n\n")
-        await writer.drain()
+        first, rest = b"data: 1\n\n", b"data: 2\n\n" * 200
         if path == "/stream":
+            writer.write(begin.encode() + first)
+            await writer.drain()
             await self.go_on.wait()
-        writer.write(b"data: 2\n\n" * 200)
+            writer.write(rest)
+        else:  # at once: a proxy compresses by what comes first
+            writer.write(begin.encode() + first + rest)
         await writer.drain()
         writer.close()
         await writer.wait_closed()
