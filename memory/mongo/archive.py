@@ -73,7 +73,7 @@ class MongoArchive:
 
         async def work(session: Session) -> Entry:
             await self._refuse_duplicate(entry, made, session)
-            document = _document(entry, made) | {"_id": entry.id, "number": number}
+            document = document_of(entry, made) | {"_id": entry.id, "number": number}
             document |= _content(place)
             try:
                 await self._entries.insert_one(document, session=session)
@@ -172,7 +172,7 @@ class MongoArchive:
         try:
             changed = await self._entries.update_one(
                 {"_id": after.id, "version": before["version"]},
-                {"$set": _document(after, made) | content | unmarked},
+                {"$set": document_of(after, made) | content | unmarked},
                 session=session,
             )
         except DuplicateKeyError as error:
@@ -347,7 +347,8 @@ class MongoArchive:
         return digest_text(categories[:DIGEST_CATEGORIES], newest.items, max_tokens=max_tokens)
 
 
-def _document(entry: Entry, made: Prepared) -> Document:
+def document_of(entry: Entry, made: Prepared) -> Document:
+    """What is kept of an entry but its id, its number and its content."""
     source = entry.source
     return {
         "owner": entry.owner,

@@ -1,6 +1,7 @@
 """The index of search terms in MongoDB: which entry of which owner holds a term, how much."""
 
 import re
+from asyncio import gather
 from collections.abc import Mapping, Sequence
 
 from pymongo import ReturnDocument, UpdateOne
@@ -47,14 +48,19 @@ async def add_postings(
     database: MongoDatabase, owner: str, number: int, made: EntryTerms, session: Session
 ) -> None:
     """Index an entry under its number."""
-    documents: list[Document] = [
-        {"_id": {"o": owner, "t": term, "e": number}, "w": weight, "l": made.length}
-        for term, weight in made.all().items()
-    ]
+    documents = posting_documents(owner, number, made)
     if documents:
         await database["postings"].insert_many(documents, ordered=False, session=session)
     await _count_terms(database, owner, dict.fromkeys(made.all(), 1), session)
     await _count_entries(database, owner, 1, made.length, session)
+
+
+def posting_documents(owner: str, number: int, made: EntryTerms) -> list[Document]:
+    """What the index holds of one entry: a document for each of its terms."""
+    return [
+        {"_id": {"o": owner, "t": term, "e": number}, "w": weight, "l": made.length}
+        for term, weight in made.all().items()
+    ]
 
 
 async def remove_postings(database: MongoDatabase, entry: Document, session: Session) -> None:
@@ -121,17 +127,21 @@ async def rank_entries(
 ) -> Ranking:
     """Rank the owner's entries, of a category if one is named, that hold wanted terms."""
     ranking = Ranking(
-        await _frequencies(database, owner, wanted), await _statistics(database, owner)
+        *await gather(_frequencies(database, owner, wanted), _statistics(database, owner))
     )
     few = None if category is None else await _few(database, owner, category)
-    for term in ranking.rare:
-        ranking.add(term, await _postings(database, owner, term, few))
+    _add(ranking, await _postings(database, owner, ranking.rare, few))
     if category is not None and few is None:
         ranking.keep(await _within(database, owner, category, ranking.seen()))
-    candidates = ranking.candidates() if ranking.common else []
-    for term in ranking.common:
-        ranking.add(term, await _postings(database, owner, term, few or candidates))
+    if ranking.common:
+        among = ranking.candidates() if few is None else few
+        _add(ranking, await _postings(database, owner, ranking.common, among))
     return ranking
+
+
+def _add(ranking: Ranking, postings: Mapping[str, Sequence[Posting]]) -> None:
+    for term, found in postings.items():
+        ranking.add(term, found)
 
 
 async def _statistics(database: MongoDatabase, owner: str) -> Statistics:
@@ -169,21 +179,29 @@ async def _within(
 
 
 async def _postings(
-    database: MongoDatabase, owner: str, term: str, only: Sequence[int] | None
-) -> list[Posting]:
-    where: Document
-    if only is None:
-        low, high = {"o": owner, "t": term, "e": 0}, {"o": owner, "t": term, "e": 2**62}
-        where = {"_id": {"$gte": low, "$lte": high}}
+    database: MongoDatabase, owner: str, terms: Sequence[str], only: Sequence[int] | None
+) -> dict[str, Sequence[Posting]]:
+    """The terms' postings, of these entries only or of each term the newest."""
+    if only is not None:
+        keys = [{"o": owner, "t": term, "e": entry} for term in terms for entry in only]
+        steps: list[Document] = [{"$match": {"_id": {"$in": keys}}}]
+    elif len(terms) == 1:  # it alone may have more than are read
+        steps = [{"$match": _of_term(owner, terms[0])}, {"$sort": {"_id": -1}}]
+        steps.append({"$limit": READ_AT_MOST})
     else:
-        where = {"_id": {"$in": [{"o": owner, "t": term, "e": entry} for entry in only]}}
-    # Thousands of postings come as three lists: as a document each they take twice the time.
-    columns: Document = {"_id": None, "entries": {"$push": "$_id.e"}}
+        steps = [{"$match": {"$or": [_of_term(owner, term) for term in terms]}}]
+    # Thousands of postings come as three lists a term: as a document each they take twice the time.
+    columns: Document = {"_id": "$_id.t", "entries": {"$push": "$_id.e"}}
     columns |= {"weights": {"$push": "$w"}, "lengths": {"$push": "$l"}}
-    steps: list[Document] = [{"$match": where}, {"$sort": {"_id": -1}}, {"$limit": READ_AT_MOST}]
+    if not terms:
+        return {}
     found = await (await database["postings"].aggregate([*steps, {"$group": columns}])).to_list()
-    return [
-        posting
-        for lists in found
-        for posting in zip(lists["entries"], lists["weights"], lists["lengths"], strict=True)
-    ]
+    return {
+        one["_id"]: list(zip(one["entries"], one["weights"], one["lengths"], strict=True))
+        for one in found
+    }
+
+
+def _of_term(owner: str, term: str) -> Document:
+    low, high = {"o": owner, "t": term, "e": 0}, {"o": owner, "t": term, "e": 2**62}
+    return {"_id": {"$gte": low, "$lte": high}}

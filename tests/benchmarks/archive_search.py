@@ -1,7 +1,7 @@
 """The archive's search: whether it finds what is meant, and how fast it stays as an archive grows.
 
     python -m tests.benchmarks.archive_search quality [--korquad FILE] [--locomo FILE] [--kiwi]
-    python -m tests.benchmarks.archive_search speed [--sizes 100,10000,100000]
+    python -m tests.benchmarks.archive_search speed [--store mongo] [--sizes 100,10000,100000]
 
 The public sets are not part of this repository: KorQuAD 1.0's development set (964 paragraphs,
 5,774 questions) and LoCoMo's locomo10.json (10 conversations), each as its authors give it.
@@ -15,14 +15,22 @@ import resource
 import sqlite3
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from pymongo import UpdateOne, timeout
+from pymongo.write_concern import WriteConcern
 
 from memory.archive_rules import fingerprint, new_entry
 from memory.contents import Placed
 from memory.korean import Analyser, KoreanArchive
+from memory.mongo.archive import MongoArchive, document_of
+from memory.mongo.database import Document, MongoDatabase
+from memory.mongo.postings import next_number, posting_documents
 from memory.preparing import prepare
 from memory.protocols import Archive
 from memory.records import Entry
@@ -30,9 +38,14 @@ from memory.sqlite.archive import SQLiteArchive
 from memory.sqlite.database import Database
 from memory.sqlite.entries import insert_entry
 from tests.benchmarks.archive_notes import Notes
+from tests.services.mongo import MongoServer
 
+PATIENCE_SECONDS = 120
 ME, OTHER = "user_me", "user_other"
 DATA = Path(__file__).parents[1] / "data"
+
+Fill = Callable[[str, Sequence[str]], Awaitable[None]]
+"""Keeps many entries of an owner at once."""
 
 Question = tuple[str, frozenset[int]]
 """What is asked, and which of the texts answer it."""
@@ -148,13 +161,13 @@ async def quality(args: argparse.Namespace) -> None:
 async def speed(args: argparse.Namespace) -> None:
     sizes = [int(size) for size in args.sizes.split(",")]
     notes = Notes(seed=1)
-    async with opened() as (database, archive):
-        await fill(database, OTHER, [notes.note() for _ in range(1_000)])
+    async with (opened_mongo if args.store == "mongo" else opened_sqlite)() as (archive, fill_more):
+        await fill_more(OTHER, [notes.note() for _ in range(1_000)])
         held = 0
         for size in sizes:
             while held < size:
                 part = min(2_000, size - held)
-                await fill(database, ME, [notes.note() for _ in range(part)])
+                await fill_more(ME, [notes.note() for _ in range(part)])
                 held += part
             await _timed(
                 f"{size:>7} search", lambda: archive.search(ME, notes.question(), limit=10)
@@ -169,15 +182,61 @@ async def speed(args: argparse.Namespace) -> None:
                 f"{size:>7} another's search",
                 lambda: archive.search(OTHER, notes.question(), limit=10),
             )
-            megabytes = database.path.stat().st_size / 1e6
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(f"{size:>7} file {megabytes:.0f} MB, most memory {memory:.0f} MB", flush=True)
+            print(f"{size:>7} most memory {memory:.0f} MB", flush=True)
         start = time.perf_counter()
         moved = await archive.rename_category(ME, "c1", "renamed")
         print(f"rename a category of {moved}: {time.perf_counter() - start:.2f} s")
 
 
-async def _save(archive: SQLiteArchive, notes: Notes) -> None:
+@asynccontextmanager
+async def opened_sqlite() -> AsyncIterator[tuple[Archive, Fill]]:
+    async with opened() as (database, archive):
+
+        async def fill_more(owner: str, contents: Sequence[str]) -> None:
+            await fill(database, owner, contents)
+
+        yield archive, fill_more
+
+
+@asynccontextmanager
+async def opened_mongo() -> AsyncIterator[tuple[Archive, Fill]]:
+    with tempfile.TemporaryDirectory() as folder, MongoServer(Path(folder)) as server:
+        async with MongoDatabase.open(server.url("bench")) as database:
+            yield MongoArchive(database), partial(fill_mongo, database)
+
+
+async def fill_mongo(database: MongoDatabase, owner: str, contents: Sequence[str]) -> None:
+    """What so many saves would leave, in a few large writes."""
+    entries, postings, held = list[Document](), list[Document](), Counter[str]()
+    length = 0
+    for text in contents:
+        entry = _entry(owner, len(entries), text)
+        made = await prepare(entry)
+        number = await next_number(database)
+        document = document_of(entry, made) | {"_id": entry.id, "number": number, "content": text}
+        entries.append(document)
+        postings += posting_documents(owner, number, made.terms)
+        held.update(made.terms.all().keys())
+        length += made.terms.length
+    early = WriteConcern(w=1, j=False)
+    entries_of, postings_of, terms_of = (
+        database[name].with_options(write_concern=early)
+        for name in ("entries", "postings", "terms")
+    )
+    counts = [
+        UpdateOne({"_id": {"o": owner, "t": term}}, {"$inc": {"n": by}}, upsert=True)
+        for term, by in held.items()
+    ]
+    totals = {"$inc": {"entries": len(entries), "length": length}}
+    with timeout(PATIENCE_SECONDS):  # a save of one has less
+        await entries_of.insert_many(entries)
+        await postings_of.insert_many(postings)
+        await terms_of.bulk_write(counts, ordered=False)
+        await database["archives"].update_one({"_id": owner}, totals, upsert=True)
+
+
+async def _save(archive: Archive, notes: Notes) -> None:
     await archive.save(ME, label="new", category="c1", content=notes.note())
 
 
@@ -201,6 +260,7 @@ def main() -> None:
     one.add_argument("--kiwi", action="store_true")
     one.set_defaults(run=quality)
     other = commands.add_parser("speed")
+    other.add_argument("--store", choices=["sqlite", "mongo"], default="sqlite")
     other.add_argument("--sizes", default="100,10000,100000")
     other.set_defaults(run=speed)
     args = parser.parse_args()
