@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.kills [--kills 50] [--without-redis]
 
-Two processes over one MongoDB and one Redis. Again and again the first is killed (SIGKILL) in the
-middle of an answer, which the second follows, and is started again.
+Two processes over one MongoDB and one Redis. Again and again one of them, by turns, is killed
+(SIGKILL) in the middle of an answer, which the other follows, and is started again. Then so many
+runs of one are cancelled at the other, as the model's server sees it.
 """
 
 import argparse
@@ -81,24 +82,33 @@ def client_of(server: TomatoServer) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=server.address, timeout=60, limits=limits)
 
 
-async def kill_once(mortal: TomatoServer, follower: httpx.AsyncClient) -> asyncio.Task[Freed]:
+async def kill_once(mortal: TomatoServer, other: TomatoServer) -> Freed:
     """Kill a process in the middle of an answer and start it again; how that goes on."""
-    async with client_of(mortal) as client:
+    async with client_of(mortal) as client, client_of(other) as follower:
         made = await client.post("/api/rooms", json={"title": "둘"})
         room = f"/api/rooms/{made.json()['id']}"
         assert (await ask(client, room)).status_code == 200
         run = await begin(client, room)
         await mortal.kill()
-    going_on = asyncio.create_task(after_kill(follower, room, run))
-    await mortal.start()
-    return going_on
+        going_on = asyncio.create_task(after_kill(follower, room, run))
+        await mortal.start()
+        return await going_on
+
+
+async def cancel_once(model: OpenAIServer, here: TomatoServer, there: TomatoServer) -> float:
+    """Seconds from a cancellation at the other process until the model's connection is closed."""
+    async with client_of(here) as client, client_of(there) as other:
+        room = f"/api/rooms/{(await client.post('/api/rooms', json={'title': '둘'})).json()['id']}"
+        before = model.disconnects
+        run = await begin(client, room)
+        began = time.perf_counter()
+        assert (await other.post(f"/api/runs/{run}/cancel")).status_code == 202
+        await model.disconnected(before + 1)
+        return time.perf_counter() - began
 
 
 async def measure(servers: list[TomatoServer], kills: int) -> None:
-    mortal, other = servers
-    async with client_of(other) as follower:
-        ends = [await kill_once(mortal, follower) for _ in range(kills)]
-        freed = await asyncio.gather(*ends)
+    freed = [await kill_once(*servers[:: 1 if number % 2 else -1]) for number in range(kills)]
     for name in ("stream", "room"):
         seconds = [getattr(one, name) for one in freed]
         print(
@@ -107,6 +117,16 @@ async def measure(servers: list[TomatoServer], kills: int) -> None:
         )
     assert max(one.room for one in freed) < FREE_SECONDS
     print(f"every room free within {FREE_SECONDS:.0f} s, its next turn whole, nothing lost")
+
+
+async def measure_cancels(model: OpenAIServer, servers: list[TomatoServer], cancels: int) -> None:
+    seconds = [
+        await cancel_once(model, *servers[:: 1 if number % 2 else -1]) for number in range(cancels)
+    ]
+    print(
+        f"{cancels} cancels from the other process: median {statistics.median(seconds):.2f} s,"
+        f" longest {max(seconds):.2f} s"
+    )
 
 
 async def main(kills: int, *, redis: bool) -> None:
@@ -131,6 +151,7 @@ async def main(kills: int, *, redis: bool) -> None:
                 server.home.mkdir()
                 await server.start()
             await measure(servers, kills)
+            await measure_cancels(model, servers, kills)
         finally:
             for server in servers:
                 if server.process is not None:

@@ -1,6 +1,7 @@
 """Two server processes over one MongoDB and one Redis: a run of one is the other's too."""
 
 import asyncio
+import json
 import random
 import time
 from collections import Counter
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -194,6 +196,47 @@ async def test_a_hundred_posts_with_one_key_have_one_answer(pair: Pair) -> None:
     assert {answer.status_code for answer in answers} == {200}
     assert len({(a.json()["run_id"], a.json()["message"]["content"]) for a in answers}) == 1
     assert len(pair.model.requests) == 1
+
+
+@only_redis
+async def test_a_room_is_titled_once_whatever_arrives_together(pair: Pair) -> None:
+    """Twenty first questions to a room, at both processes; one room has a name of its person's."""
+    asked: Counter[str] = Counter()
+    thought = "<think>" + "이름을 붙여 보자. " * 30 + "</think>토마토 이야기"
+
+    def script(request: dict[str, Any]) -> Reply:
+        body = json.dumps(request, ensure_ascii=False)
+        if "RoomTitle" not in body:
+            return Reply(text=ANSWER)
+        asked[body.split("방 번호 ")[1][0]] += 1
+        return Reply(data={"title": thought}, pause=0.01)
+
+    pair.model.script = script
+    answers = [await pair.clients[0].post("/api/rooms", json={}) for _ in range(4)]
+    rooms = [answer.json()["id"] for answer in answers]
+    named = await pair.room()
+    posts = [
+        _ask(pair.clients[number % 2], room, message=f"방 번호 {at}: 토마토는 왜 붉어?")
+        for number in range(20)
+        for at, room in enumerate([*rooms, named])
+    ]
+    assert {answer.status_code for answer in await asyncio.gather(*posts)} == {200, 409}
+
+    async def title(room: str) -> str | None:
+        found: str | None = (await pair.clients[1].get(f"/api/rooms/{room}")).json()["title"]
+        return found
+
+    titles: list[str | None] = [None]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while None in titles:
+            await asyncio.sleep(0.05)
+            titles = [await title(room) for room in rooms]
+    # A second turn in each, at the other process, asks for none.
+    for at, room in enumerate(rooms):
+        await _ask(pair.clients[at % 2], room, message=f"방 번호 {at}: 그럼 언제 따?")
+    assert asked == {str(at): 1 for at in range(len(rooms))}
+    assert set(titles) == {"토마토 이야기"}
+    assert await title(named) == "둘"
 
 
 async def test_a_killed_worker_frees_its_rooms_and_ends_their_streams(pair: Pair) -> None:
