@@ -141,15 +141,21 @@ async def test_a_stream_that_was_cut_at_200_points_is_the_uncut_one(pair: Pair) 
 
 
 async def test_a_run_is_followed_and_cancelled_from_the_other_process(pair: Pair) -> None:
+    # Each is heard of within the second that is promised, unless the machine stands still.
+    assert min([await cancelled_after(pair, times) for times in (1, 2, 3)]) < 1
+
+
+async def cancelled_after(pair: Pair, times: int) -> float:
+    """Seconds until the model sees its connection closed, for the so many-th time."""
     pair.model.script = lambda _: Reply(text=ANSWER, hold_at=8)
     room = await pair.room()
     run = await pair.begin(0, room)
     following = asyncio.create_task(pair.whole(1, run))
-    await pair.model.held()
+    await pair.model.held(times)
     began = time.monotonic()
     assert (await pair.clients[1].post(f"/api/runs/{run}/cancel")).status_code == 202
-    await pair.model.disconnected()
-    assert time.monotonic() - began < 5  # 1 s is promised; the machine may be busy
+    await pair.model.disconnected(times)
+    seconds = time.monotonic() - began
     events = await following
     assert events.count('"status":"stopped"') == 2
     assert events.count("event: done") == 1
@@ -157,6 +163,7 @@ async def test_a_run_is_followed_and_cancelled_from_the_other_process(pair: Pair
     assert [one["status"] for one in said] == ["stopped", "complete"]
     pair.model.script = lambda _: Reply(text=ANSWER)
     assert (await _ask(pair.clients[1], room)).status_code == 200
+    return seconds
 
 
 async def _ask(
