@@ -19,7 +19,7 @@ from graphs.model_errors import ModelError
 from graphs.state import ChatContext, ChatEvent
 from graphs.talk import Talk, answer_of, shown
 from graphs.upkeep import Upkeep, summary_state
-from memory.errors import Conflict, Invalid, StoreError
+from memory.errors import Conflict, Invalid, NotFound, StoreError
 from memory.events import ERROR, MESSAGE, NOTICE, RUN, error_data, message_data, run_data
 from memory.keys import new_id
 from memory.protocols import History, RunRecords
@@ -119,7 +119,10 @@ class Turns:
 
     async def _free(self, run: Run, busy: Conflict) -> bool:
         """Close the room's open turn if nobody works on it any more."""
-        stale = await self._records.get(run.owner, str(busy.details["run_id"]))
+        try:
+            stale = await self._records.get(run.owner, str(busy.details["run_id"]))
+        except NotFound:
+            return True  # it has ended a moment ago, or was refused itself
         if await self._runs.alive(stale):
             return False
         return await self._history.abandon(stale)

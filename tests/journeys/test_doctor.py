@@ -17,6 +17,7 @@ from tests.services.s3 import Bucket, S3Server
 from tests.services.tomato_server import TOMATO, TomatoServer
 
 KILLS = 2
+PATIENCE_SECONDS = 30
 
 
 async def doctor(home: Path, *options: str, **settings: str) -> tuple[int, str]:
@@ -35,15 +36,19 @@ async def doctor(home: Path, *options: str, **settings: str) -> tuple[int, str]:
     return asked.returncode, said.decode()
 
 
+def client_of(address: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=address, timeout=PATIENCE_SECONDS)
+
+
 async def new_files(address: str, content: str) -> str:
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with client_of(address) as client:
         body = {"content": content, "summary": "메모", "category": "일"}
         entry = (await client.post("/api/archive", json=body)).json()["id"]
     return f"/api/archive/{entry}/files"
 
 
 async def put_many(address: str, files: str) -> None:
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with client_of(address) as client:
         with suppress(httpx.HTTPError):
             for number in range(1_000):
                 at = f"{files}/{number % 7}?overwrite=true"
@@ -60,7 +65,9 @@ async def test_killed_while_files_are_put_every_listed_file_is_whole(
         await live_server.kill()
         await putting
         await live_server.start()
-        async with httpx.AsyncClient(base_url=live_server.address) as client:
+        async with httpx.AsyncClient(
+            base_url=live_server.address, timeout=PATIENCE_SECONDS
+        ) as client:
             listed = (await client.get(files.removesuffix("/files"))).json()["files"]
             for one in listed:
                 got = await client.get(f"{files}/{one['name']}")
@@ -74,7 +81,7 @@ async def test_killed_while_files_are_put_every_listed_file_is_whole(
 
 async def test_a_lost_file_is_told_and_mended(live_server: TomatoServer, tmp_path: Path) -> None:
     files = await new_files(live_server.address, "잃어버릴 파일이 있는 메모")
-    async with httpx.AsyncClient(base_url=live_server.address) as client:
+    async with client_of(live_server.address) as client:
         assert (await client.put(f"{files}/a", content=b"lost")).status_code == 201
         shutil.rmtree(live_server.data / "blobs")
         gone = await client.get(f"{files}/a")
@@ -96,7 +103,7 @@ async def test_bytes_whose_record_was_lost_in_a_crash_are_told_and_mended(
     await live_server.stop()
     before = {one.name: one.read_bytes() for one in live_server.data.glob("tomato.db*")}
     await live_server.start()
-    async with httpx.AsyncClient(base_url=live_server.address) as client:
+    async with client_of(live_server.address) as client:
         assert (await client.put(f"{files}/a", content="고양이".encode() * 50)).status_code == 201
     await live_server.kill()
     for one in live_server.data.glob("tomato.db*"):

@@ -20,7 +20,7 @@ from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
 from memory.errors import Conflict, Invalid, NotFound, Unavailable
-from memory.records import Event, Message, Room
+from memory.records import Event, Message, Room, Run, Turn
 from memory.runs import LocalRuns
 from memory.sqlite.database import Database
 from memory.sqlite.history import SQLiteHistory
@@ -386,3 +386,20 @@ async def test_a_first_exchange_gets_a_title_never_over_a_persons(build: Build) 
     assert titled.title.startswith("RoomTitle of")
     assert (await house.rooms.get(ME, named.id)).title == "mine"
     assert (await house.upkeep.retitle(ME, named.id)).title_source == "auto"
+
+
+async def test_a_room_that_was_busy_until_a_moment_ago_takes_the_question(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build(answers)
+    room, begin, asked = await house.rooms.create(ME), house.history.begin, list[str]()
+
+    async def busy_once(run: Run, content: str) -> Turn:
+        asked.append(run.id)
+        if len(asked) == 1:  # as MongoDB tells it: what was open has closed, and its run is unknown
+            raise Conflict("busy", code="room_busy", details={"run_id": run.id})
+        return await begin(run, content)
+
+    monkeypatch.setattr(house.history, "begin", busy_once)
+    assert names(await house.ask(room, "안녕?"))[-1] == "done"
+    assert len(asked) == 2
