@@ -43,7 +43,7 @@ from memory.times import from_micros, now, to_micros
 
 _NEWEST = [("created_at", DESCENDING), ("number", DESCENDING)]
 _OLDEST = [("created_at", ASCENDING), ("number", ASCENDING)]
-WITHOUT_CONTENT = {"content": 0, "terms": 0, "category_terms": 0}
+WITHOUT_CONTENT = {"content": 0, "terms": 0, "weights": 0, "category_terms": 0}
 
 MOVED_AT_ONCE = 500
 """How many entries of a renamed category move in one transaction."""
@@ -88,7 +88,7 @@ class MongoArchive:
             return replace(entry, files=())
 
         with mapped_errors():
-            number = await next_number(self._database)
+            number = await next_number(self._database, entry.owner)
         async with placed(self._contents, entry.owner, entry.content) as place:
             return await self._database.atomic(work)
 

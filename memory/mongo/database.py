@@ -18,7 +18,7 @@ Document = dict[str, Any]
 Session = AsyncClientSession | None
 Work = Callable[[Session], Awaitable[T]]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 WAIT_MS = 3_500
 """How long one unit of work may take, its search for a server included."""
 
@@ -132,6 +132,10 @@ class MongoDatabase:
             )
         for name, indexes in INDEXES.items():
             await self.database[name].create_indexes(list(indexes))
+        if schema is not None and schema["version"] < SCHEMA_VERSION:
+            from memory.mongo.reindexing import into_blocks
+
+            await into_blocks(self)
         await self.database["schema"].update_one(
             {"_id": "tomato"}, {"$max": {"version": SCHEMA_VERSION}}, upsert=True
         )

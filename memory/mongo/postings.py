@@ -1,12 +1,20 @@
-"""The index of search terms in MongoDB: which entry of which owner holds a term, how much."""
+"""The index of search terms in MongoDB: which entry of which owner holds a term, how much.
+
+``blocks`` has a document per owner, term and run of SPAN entry numbers; its field ``p`` maps the
+number of an entry to the entry's length and the term's weight in it, as one integer. So a search
+reads some dozen documents for thousands of postings, and a save sets one field in each block. An
+entry's own document has its terms with their weights too: by these it is taken out of the index,
+and looked at where few entries are looked at for many terms.
+"""
 
 import re
 from asyncio import gather
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from pymongo import ReturnDocument, UpdateOne
 
-from memory.lexical import EntryTerms, lone_characters
+from memory.lexical import CATEGORY_WEIGHT, EntryTerms, lone_characters
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.ranking import (
     FEW,
@@ -17,60 +25,90 @@ from memory.ranking import (
     Statistics,
 )
 
+SPAN = 1024
+"""How many numbers a block is for. Owners get their numbers by whole blocks."""
 
-async def next_number(database: MongoDatabase) -> int:
-    """A number for a new entry; postings name entries by it, since it is short.
+MOST_WEIGHT, MOST_LENGTH = (1 << 10) - 1, (1 << 21) - 1
+"""Above which one more counts no more: the two stand in 31 bits."""
+
+_BLOCKS_AT_ONCE = 8
+
+
+async def next_number(database: MongoDatabase, owner: str) -> int:
+    """A number for a new entry, of nobody else's and mostly the owner's next.
 
     Outside of any transaction: all who save would wait for one another here.
     """
-    counter = await database["counters"].find_one_and_update(
-        {"_id": "entries"},
-        {"$inc": {"last": 1}},
-        upsert=True,
-        return_document=ReturnDocument.AFTER,
-    )
-    return int((counter or {"last": 0})["last"])
+    theirs = {"_id": {"numbers_of": owner}, "$expr": {"$lt": ["$next", "$end"]}}
+    one_more: Document = {"$inc": {"next": 1}}
+    given = await database["counters"].find_one_and_update(theirs, one_more)
+    while given is None:
+        blocks = await database["counters"].find_one_and_update(
+            {"_id": "blocks"},
+            {"$inc": {"last": 1}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        first = blocks["last"] * SPAN if blocks else 0
+        fresh = {"next": first, "end": first + SPAN}
+        await database["counters"].update_one(
+            {"_id": {"numbers_of": owner}}, {"$set": fresh}, upsert=True
+        )
+        given = await database["counters"].find_one_and_update(theirs, one_more)
+    return int(given["next"])
 
 
 def indexed_by(made: EntryTerms) -> Document:
-    """What an entry's document keeps of its terms: by these it is taken out of the index.
+    """What an entry's document keeps of its terms.
 
     They are not made again from its content: another version of Tomato may have made them.
     """
     return {
         "terms": list(made.weights),
+        "weights": list(made.weights.values()),
         "category_terms": list(made.category),
         "length": made.length,
     }
+
+
+def block_id(owner: str, term: str, number: int) -> Document:
+    """Where the posting of an entry stands."""
+    return {"o": owner, "t": term, "b": number // SPAN}
+
+
+def packed(weight: int, length: int) -> int:
+    """A posting without its number."""
+    return min(length, MOST_LENGTH) * (MOST_WEIGHT + 1) + min(weight, MOST_WEIGHT)
 
 
 async def add_postings(
     database: MongoDatabase, owner: str, number: int, made: EntryTerms, session: Session
 ) -> None:
     """Index an entry under its number."""
-    documents = posting_documents(owner, number, made)
-    if documents:
-        await database["postings"].insert_many(documents, ordered=False, session=session)
-    await _count_terms(database, owner, dict.fromkeys(made.all(), 1), session)
-    await _count_entries(database, owner, 1, made.length, session)
-
-
-def posting_documents(owner: str, number: int, made: EntryTerms) -> list[Document]:
-    """What the index holds of one entry: a document for each of its terms."""
-    return [
-        {"_id": {"o": owner, "t": term, "e": number}, "w": weight, "l": made.length}
+    updates = [
+        UpdateOne(
+            {"_id": block_id(owner, term, number)},
+            {"$set": {f"p.{number}": packed(weight, made.length)}},
+            upsert=True,
+        )
         for term, weight in made.all().items()
     ]
+    if updates:
+        await database["blocks"].bulk_write(updates, ordered=False, session=session)
+    await _count_terms(database, owner, dict.fromkeys(made.all(), 1), session)
+    await _count_entries(database, owner, 1, made.length, session)
 
 
 async def remove_postings(database: MongoDatabase, entry: Document, session: Session) -> None:
     """Take an entry, as its document is, out of the index; terms that nothing holds go too."""
     owner, number = entry["owner"], entry["number"]
     terms = [*entry["terms"], *entry["category_terms"]]
-    keys = [{"o": owner, "t": term, "e": number} for term in terms]
-    await database["postings"].delete_many({"_id": {"$in": keys}}, session=session)
+    await _unset(database, owner, terms, [number], session)
     await _count_terms(database, owner, dict.fromkeys(terms, -1), session)
     await _count_entries(database, owner, -1, -entry["length"], session)
+    empty = {"_id": owner, "entries": {"$lte": 0}}
+    if (await database["archives"].delete_one(empty, session=session)).deleted_count:
+        await database["counters"].delete_one({"_id": {"numbers_of": owner}}, session=session)
 
 
 async def move_postings(
@@ -83,18 +121,48 @@ async def move_postings(
 ) -> None:
     """Index entries, each with ``number`` and ``length``, under another category's terms."""
     gone, come = old.keys() - new.keys(), new.keys() - old.keys()
-    keys = [{"o": owner, "t": term, "e": one["number"]} for term in gone for one in entries]
-    await database["postings"].delete_many({"_id": {"$in": keys}}, session=session)
-    documents: list[Document] = [
-        {"_id": {"o": owner, "t": term, "e": one["number"]}, "w": new[term], "l": one["length"]}
+    await _unset(database, owner, gone, [one["number"] for one in entries], session)
+    fields: dict[int, Document] = defaultdict(dict)
+    for one in entries:
+        fields[one["number"] // SPAN][f"p.{one['number']}"] = one["length"]
+    updates = [
+        UpdateOne(
+            {"_id": {"o": owner, "t": term, "b": block}},
+            {"$set": {name: packed(new[term], length) for name, length in lengths.items()}},
+            upsert=True,
+        )
         for term in come
-        for one in entries
+        for block, lengths in fields.items()
     ]
-    if documents:
-        await database["postings"].insert_many(documents, ordered=False, session=session)
+    if updates:
+        await database["blocks"].bulk_write(updates, ordered=False, session=session)
     held = len(entries)
     changes = dict.fromkeys(come, held) | dict.fromkeys(gone, -held)
     await _count_terms(database, owner, changes, session)
+
+
+async def _unset(
+    database: MongoDatabase,
+    owner: str,
+    terms: Iterable[str],
+    numbers: Iterable[int],
+    session: Session,
+) -> None:
+    """Drop postings, and the blocks that are empty then."""
+    fields: dict[int, Document] = defaultdict(dict)
+    for number in numbers:
+        fields[number // SPAN][f"p.{number}"] = ""
+    found = [
+        ({"o": owner, "t": term, "b": block}, names)
+        for term in terms
+        for block, names in fields.items()
+    ]
+    if not found:
+        return
+    updates = [UpdateOne({"_id": key}, {"$unset": names}) for key, names in found]
+    await database["blocks"].bulk_write(updates, ordered=False, session=session)
+    empty: Document = {"_id": {"$in": [key for key, _ in found]}, "p": {}}
+    await database["blocks"].delete_many(empty, session=session)
 
 
 async def _count_terms(
@@ -130,12 +198,16 @@ async def rank_entries(
         *await gather(_frequencies(database, owner, wanted), _statistics(database, owner))
     )
     few = None if category is None else await _few(database, owner, category)
-    _add(ranking, await _postings(database, owner, ranking.rare, few))
-    if category is not None and few is None:
+    if few is not None:
+        every = [*ranking.rare, *ranking.common]
+        _add(ranking, await _postings_among(database, owner, every, few))
+        return ranking
+    _add(ranking, await _newest_postings(database, owner, ranking.rare))
+    if category is not None:
         ranking.keep(await _within(database, owner, category, ranking.seen()))
     if ranking.common:
-        among = ranking.candidates() if few is None else few
-        _add(ranking, await _postings(database, owner, ranking.common, among))
+        among = ranking.candidates()
+        _add(ranking, await _postings_among(database, owner, ranking.common, among))
     return ranking
 
 
@@ -178,30 +250,70 @@ async def _within(
     return [one["number"] async for one in database["entries"].find(where, {"number": 1})]
 
 
-async def _postings(
-    database: MongoDatabase, owner: str, terms: Sequence[str], only: Sequence[int] | None
-) -> dict[str, Sequence[Posting]]:
-    """The terms' postings, of these entries only or of each term the newest."""
-    if only is not None:
-        keys = [{"o": owner, "t": term, "e": entry} for term in terms for entry in only]
-        steps: list[Document] = [{"$match": {"_id": {"$in": keys}}}]
-    elif len(terms) == 1:  # it alone may have more than are read
-        steps = [{"$match": _of_term(owner, terms[0])}, {"$sort": {"_id": -1}}]
-        steps.append({"$limit": READ_AT_MOST})
-    else:
-        steps = [{"$match": {"$or": [_of_term(owner, term) for term in terms]}}]
-    # Thousands of postings come as three lists a term: as a document each they take twice the time.
-    columns: Document = {"_id": "$_id.t", "entries": {"$push": "$_id.e"}}
-    columns |= {"weights": {"$push": "$w"}, "lengths": {"$push": "$l"}}
+async def _newest_postings(
+    database: MongoDatabase, owner: str, terms: Sequence[str]
+) -> Mapping[str, Sequence[Posting]]:
+    """The terms' postings; of one term that has more than are read, the newest."""
+    found: dict[str, list[Posting]] = defaultdict(list)
     if not terms:
-        return {}
-    found = await (await database["postings"].aggregate([*steps, {"$group": columns}])).to_list()
-    return {
-        one["_id"]: list(zip(one["entries"], one["weights"], one["lengths"], strict=True))
-        for one in found
-    }
+        return found
+    where: Document = {"$or": [_of_term(owner, term) for term in terms]}
+    if len(terms) > 1:
+        async for block in database["blocks"].find(where):
+            found[block["_id"]["t"]] += _unpacked(block)
+        return found
+    newest = database["blocks"].find(_of_term(owner, terms[0])).sort("_id", -1)
+    async for block in newest.batch_size(_BLOCKS_AT_ONCE):
+        found[terms[0]] += _unpacked(block)
+        if len(found[terms[0]]) >= READ_AT_MOST:
+            break
+    return found
 
 
 def _of_term(owner: str, term: str) -> Document:
-    low, high = {"o": owner, "t": term, "e": 0}, {"o": owner, "t": term, "e": 2**62}
+    low, high = {"o": owner, "t": term, "b": 0}, {"o": owner, "t": term, "b": 2**62}
     return {"_id": {"$gte": low, "$lte": high}}
+
+
+def _unpacked(block: Document) -> list[Posting]:
+    base = MOST_WEIGHT + 1
+    return [(int(number), value % base, value // base) for number, value in block["p"].items()]
+
+
+async def _postings_among(
+    database: MongoDatabase, owner: str, terms: Sequence[str], entries: Sequence[int]
+) -> Mapping[str, Sequence[Posting]]:
+    """The terms' postings for these entries, from the entries themselves."""
+    # Where each term stands in the entry's list: an entry with files may have ten thousand.
+    places = [{"$indexOfArray": ["$terms", {"$literal": term}]} for term in terms]
+    columns: Document = {"_id": 0, "number": 1, "length": 1, "category_terms": 1, "weights": 1}
+    steps: list[Document] = [
+        {"$match": {"owner": owner, "number": {"$in": list(entries)}}},
+        {"$project": columns | {"places": places}},
+        {
+            "$project": columns
+            | {
+                "weights": {
+                    "$map": {
+                        "input": "$places",
+                        "in": {
+                            "$cond": [
+                                {"$lt": ["$$this", 0]},
+                                0,
+                                {"$arrayElemAt": ["$weights", "$$this"]},
+                            ]
+                        },
+                    }
+                }
+            }
+        },
+    ]
+    found: dict[str, list[Posting]] = defaultdict(list)
+    async for entry in await database["entries"].aggregate(steps):
+        number, length = entry["number"], entry["length"]
+        of_category = set(entry["category_terms"])
+        for term, weight in zip(terms, entry["weights"], strict=True):
+            held = weight or (CATEGORY_WEIGHT if term in of_category else 0)
+            if held:
+                found[term].append((number, held, length))
+    return found

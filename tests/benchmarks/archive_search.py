@@ -15,7 +15,7 @@ import resource
 import sqlite3
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -30,7 +30,7 @@ from memory.contents import Placed
 from memory.korean import Analyser, KoreanArchive
 from memory.mongo.archive import MongoArchive, document_of
 from memory.mongo.database import Document, MongoDatabase
-from memory.mongo.postings import next_number, posting_documents
+from memory.mongo.postings import SPAN, next_number, packed
 from memory.preparing import prepare
 from memory.protocols import Archive
 from memory.records import Entry
@@ -208,21 +208,27 @@ async def opened_mongo() -> AsyncIterator[tuple[Archive, Fill]]:
 
 async def fill_mongo(database: MongoDatabase, owner: str, contents: Sequence[str]) -> None:
     """What so many saves would leave, in a few large writes."""
-    entries, postings, held = list[Document](), list[Document](), Counter[str]()
+    entries, held = list[Document](), Counter[str]()
+    fields: dict[tuple[str, int], Document] = defaultdict(dict)
     length = 0
     for text in contents:
         entry = _entry(owner, len(entries), text)
         made = await prepare(entry)
-        number = await next_number(database)
+        number = await next_number(database, owner)
         document = document_of(entry, made) | {"_id": entry.id, "number": number, "content": text}
         entries.append(document)
-        postings += posting_documents(owner, number, made.terms)
+        for term, weight in made.terms.all().items():
+            posting = packed(weight, made.terms.length)
+            fields[term, number // SPAN][f"p.{number}"] = posting
         held.update(made.terms.all().keys())
         length += made.terms.length
     early = WriteConcern(w=1, j=False)
-    entries_of, postings_of, terms_of = (
-        database[name].with_options(write_concern=early)
-        for name in ("entries", "postings", "terms")
+    blocks = [
+        UpdateOne({"_id": {"o": owner, "t": term, "b": block}}, {"$set": values}, upsert=True)
+        for (term, block), values in fields.items()
+    ]
+    entries_of, blocks_of, terms_of = (
+        database[name].with_options(write_concern=early) for name in ("entries", "blocks", "terms")
     )
     counts = [
         UpdateOne({"_id": {"o": owner, "t": term}}, {"$inc": {"n": by}}, upsert=True)
@@ -231,7 +237,7 @@ async def fill_mongo(database: MongoDatabase, owner: str, contents: Sequence[str
     totals = {"$inc": {"entries": len(entries), "length": length}}
     with timeout(PATIENCE_SECONDS):  # a save of one has less
         await entries_of.insert_many(entries)
-        await postings_of.insert_many(postings)
+        await blocks_of.bulk_write(blocks, ordered=False)
         await terms_of.bulk_write(counts, ordered=False)
         await database["archives"].update_one({"_id": owner}, totals, upsert=True)
 

@@ -1,0 +1,60 @@
+"""Brings the index of search terms of an older version into the form of this one."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from pymongo import UpdateOne
+
+from memory.mongo.postings import SPAN, block_id, packed
+
+if TYPE_CHECKING:
+    from memory.mongo.database import Document, MongoDatabase, Session
+
+log = logging.getLogger(__name__)
+
+
+async def into_blocks(database: "MongoDatabase") -> None:
+    """Take each entry's postings, a document each until schema 2, into blocks.
+
+    Entries that are done have their weights: what was cut short, or is done by another process at
+    the same time, comes to the same.
+    """
+    last = await database["counters"].find_one({"_id": "entries"})
+    first_free = (last["last"] if last else 0) // SPAN + 1
+    await database["counters"].update_one(
+        {"_id": "blocks"}, {"$max": {"last": first_free}}, upsert=True
+    )
+    left: Document = {"weights": {"$exists": False}}
+    moved = 0
+    while document := await database["entries"].find_one(left, {"content": 0}):
+        await _move(database, document)
+        moved += 1
+    await database.database.drop_collection("postings")
+    log.warning("the search index was brought into its new form", extra={"entries": moved})
+
+
+async def _move(database: "MongoDatabase", entry: "Document") -> None:
+    owner, number, length = entry["owner"], entry["number"], entry["length"]
+    terms = [*entry["terms"], *entry["category_terms"]]
+    keys = [{"o": owner, "t": term, "e": number} for term in terms]
+    found = database["postings"].find({"_id": {"$in": keys}})
+    weights = {one["_id"]["t"]: one["w"] async for one in found}
+    updates = [
+        UpdateOne(
+            {"_id": block_id(owner, term, number)},
+            {"$set": {f"p.{number}": packed(weights.get(term, 1), length)}},
+            upsert=True,
+        )
+        for term in terms
+    ]
+
+    async def work(session: "Session") -> None:
+        if updates:
+            await database["blocks"].bulk_write(updates, ordered=False, session=session)
+        await database["entries"].update_one(
+            {"_id": entry["_id"], "weights": {"$exists": False}},
+            {"$set": {"weights": [weights.get(term, 1) for term in entry["terms"]]}},
+            session=session,
+        )
+
+    await database.atomic(work)

@@ -1,0 +1,68 @@
+"""A search index of schema 1, a document for each posting, opens in this version as it was."""
+
+import pytest
+
+from memory.mongo.archive import MongoArchive
+from memory.mongo.database import MongoDatabase
+
+ME = "user_me"
+NOTES = {
+    "레디스 만료": "세션은 레디스에서 30분 뒤에 만료된다.",
+    "Redis timeout": "The redis client waits for one second, then gives up.",
+    "토마토": "토마토는 여름에 심는다. Tomatoes like the sun, redis or not.",
+}
+
+
+@pytest.fixture(params=["mongo_url", "standalone_mongo_url"])
+def url(request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue(request.param)
+    return found
+
+
+async def found(archive: MongoArchive) -> list[list[tuple[str, float]]]:
+    asked = ("레디스 만료", "redis", "토마토 여름", "sun")
+    pages = [await archive.search(ME, query, limit=10) for query in asked]
+    return [[(one.entry.label, one.score) for one in page.items] for page in pages]
+
+
+async def to_schema_1(database: MongoDatabase) -> None:
+    """What the version before would have left."""
+    async for block in database["blocks"].find():
+        key = block["_id"]
+        for number, value in block["p"].items():
+            posting = {"o": key["o"], "t": key["t"], "e": int(number)}
+            await database["postings"].insert_one(
+                {"_id": posting, "w": value % 1024, "l": value // 1024}
+            )
+    await database["blocks"].drop()
+    await database["counters"].drop()
+    last = max([one["number"] async for one in database["entries"].find()])
+    await database["counters"].insert_one({"_id": "entries", "last": last})
+    await database["entries"].update_many({}, {"$unset": {"weights": ""}})
+    await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": 1}})
+
+
+async def test_the_index_of_schema_1_is_taken_over(url: str) -> None:
+    async with MongoDatabase.open(url) as database:
+        archive = MongoArchive(database)
+        for label, content in NOTES.items():
+            await archive.save(ME, label=label, category="메모", content=content)
+        before = await found(archive)
+        blocks = await database["blocks"].find().sort("_id").to_list()
+        await to_schema_1(database)
+        assert await found(archive) != before
+
+    async with MongoDatabase.open(url) as database:
+        assert await found(MongoArchive(database)) == before
+        assert await database["blocks"].find().sort("_id").to_list() == blocks
+        assert "postings" not in await database.database.list_collection_names()
+        archive = MongoArchive(database)
+        new = await archive.save(ME, label="새것", category="메모", content="brand new words")
+        numbers = [one["number"] async for one in database["entries"].find()]
+        assert len(set(numbers)) == len(NOTES) + 1
+        assert (await archive.search(ME, "brand", limit=1)).items[0].entry.id == new.id
+        for entry in (await archive.page(ME, limit=10)).items:
+            await archive.delete(ME, entry.id)
+        for name in ("blocks", "terms", "archives", "entries"):
+            assert await database[name].count_documents({}) == 0, name
+        assert await database["counters"].count_documents({"_id.numbers_of": ME}) == 0
