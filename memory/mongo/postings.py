@@ -1,10 +1,10 @@
 """The index of search terms in MongoDB: which entry of which owner holds a term, how much.
 
-``blocks`` has a document per owner, term and run of SPAN entry numbers; its field ``p`` maps the
-number of an entry to the entry's length and the term's weight in it, as one integer. So a search
-reads some dozen documents for thousands of postings, and a save sets one field in each block. An
-entry's own document has its terms with their weights too: by these it is taken out of the index,
-and looked at where few entries are looked at for many terms.
+``term_blocks`` has a document per owner, term and run of SPAN entry numbers; its field ``p`` maps
+the number of an entry to the entry's length and the term's weight in it, as one integer. So a
+search reads some dozen documents for thousands of postings, and a save sets one field in each
+block. An entry's own document has its terms with their weights too: by these it is taken out of
+the index, and looked at where few entries are looked at for many terms.
 """
 
 import re
@@ -25,13 +25,17 @@ from memory.ranking import (
     Statistics,
 )
 
-SPAN = 1024
-"""How many numbers a block is for. Owners get their numbers by whole blocks."""
+SPAN = 2048
+"""How many numbers a block is for: more make searches faster and saves slower.
+
+Owners get their numbers by whole blocks.
+"""
 
 MOST_WEIGHT, MOST_LENGTH = (1 << 10) - 1, (1 << 21) - 1
 """Above which one more counts no more: the two stand in 31 bits."""
 
 _BLOCKS_AT_ONCE = 8
+_NUMBER = {"_id": 0, "number": 1}  # all of it stands in an index
 
 
 async def next_number(database: MongoDatabase, owner: str) -> int:
@@ -94,7 +98,7 @@ async def add_postings(
         for term, weight in made.all().items()
     ]
     if updates:
-        await database["blocks"].bulk_write(updates, ordered=False, session=session)
+        await database["term_blocks"].bulk_write(updates, ordered=False, session=session)
     await _count_terms(database, owner, dict.fromkeys(made.all(), 1), session)
     await _count_entries(database, owner, 1, made.length, session)
 
@@ -135,7 +139,7 @@ async def move_postings(
         for block, lengths in fields.items()
     ]
     if updates:
-        await database["blocks"].bulk_write(updates, ordered=False, session=session)
+        await database["term_blocks"].bulk_write(updates, ordered=False, session=session)
     held = len(entries)
     changes = dict.fromkeys(come, held) | dict.fromkeys(gone, -held)
     await _count_terms(database, owner, changes, session)
@@ -160,9 +164,9 @@ async def _unset(
     if not found:
         return
     updates = [UpdateOne({"_id": key}, {"$unset": names}) for key, names in found]
-    await database["blocks"].bulk_write(updates, ordered=False, session=session)
+    await database["term_blocks"].bulk_write(updates, ordered=False, session=session)
     empty: Document = {"_id": {"$in": [key for key, _ in found]}, "p": {}}
-    await database["blocks"].delete_many(empty, session=session)
+    await database["term_blocks"].delete_many(empty, session=session)
 
 
 async def _count_terms(
@@ -239,7 +243,7 @@ async def _frequencies(
 async def _few(database: MongoDatabase, owner: str, category: str) -> list[int] | None:
     """The entries of a category if they are so few that looking up each is the shorter way."""
     where = {"owner": owner, "category": category}
-    found = await database["entries"].find(where, {"number": 1}).limit(FEW + 1).to_list()
+    found = await database["entries"].find(where, _NUMBER).limit(FEW + 1).to_list()
     return [document["number"] for document in found] if len(found) <= FEW else None
 
 
@@ -247,7 +251,7 @@ async def _within(
     database: MongoDatabase, owner: str, category: str, entries: Sequence[int]
 ) -> list[int]:
     where = {"owner": owner, "category": category, "number": {"$in": list(entries)}}
-    return [one["number"] async for one in database["entries"].find(where, {"number": 1})]
+    return [one["number"] async for one in database["entries"].find(where, _NUMBER)]
 
 
 async def _newest_postings(
@@ -259,10 +263,10 @@ async def _newest_postings(
         return found
     where: Document = {"$or": [_of_term(owner, term) for term in terms]}
     if len(terms) > 1:
-        async for block in database["blocks"].find(where):
+        async for block in database["term_blocks"].find(where):
             found[block["_id"]["t"]] += _unpacked(block)
         return found
-    newest = database["blocks"].find(_of_term(owner, terms[0])).sort("_id", -1)
+    newest = database["term_blocks"].find(_of_term(owner, terms[0])).sort("_id", -1)
     async for block in newest.batch_size(_BLOCKS_AT_ONCE):
         found[terms[0]] += _unpacked(block)
         if len(found[terms[0]]) >= READ_AT_MOST:

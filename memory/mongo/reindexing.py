@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING
 
-from pymongo import UpdateOne
+from pymongo import UpdateOne, timeout
 
 from memory.mongo.postings import SPAN, block_id, packed
 
@@ -13,7 +13,33 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-async def into_blocks(database: "MongoDatabase") -> None:
+async def renewed(database: "MongoDatabase", version: int) -> None:
+    """Bring the index of a schema before this one into this one's form; again does no harm."""
+    if version < 2:
+        await _into_blocks(database)
+    elif version < 3:
+        await _into_wider_blocks(database)
+
+
+async def _into_wider_blocks(database: "MongoDatabase") -> None:
+    """Take what stood in blocks of half the span into those of today."""
+    block = {"$toInt": {"$floor": {"$divide": ["$_id.b", 2]}}}
+    key = {"o": "$_id.o", "t": "$_id.t", "b": block}
+    steps: list[Document] = [
+        {"$group": {"_id": key, "p": {"$mergeObjects": "$p"}}},
+        {
+            "$merge": {
+                "into": "term_blocks",
+                "whenMatched": [{"$set": {"p": {"$mergeObjects": ["$$new.p", "$p"]}}}],
+            }
+        },
+    ]
+    with timeout(None):
+        await database["blocks"].aggregate(steps, allowDiskUse=True)
+    await database.database.drop_collection("blocks")
+
+
+async def _into_blocks(database: "MongoDatabase") -> None:
     """Take each entry's postings, a document each until schema 2, into blocks.
 
     Entries that are done have their weights: what was cut short, or is done by another process at
@@ -50,7 +76,7 @@ async def _move(database: "MongoDatabase", entry: "Document") -> None:
 
     async def work(session: "Session") -> None:
         if updates:
-            await database["blocks"].bulk_write(updates, ordered=False, session=session)
+            await database["term_blocks"].bulk_write(updates, ordered=False, session=session)
         await database["entries"].update_one(
             {"_id": entry["_id"], "weights": {"$exists": False}},
             {"$set": {"weights": [weights.get(term, 1) for term in entry["terms"]]}},

@@ -228,7 +228,8 @@ async def fill_mongo(database: MongoDatabase, owner: str, contents: Sequence[str
         for (term, block), values in fields.items()
     ]
     entries_of, blocks_of, terms_of = (
-        database[name].with_options(write_concern=early) for name in ("entries", "blocks", "terms")
+        database[name].with_options(write_concern=early)
+        for name in ("entries", "term_blocks", "terms")
     )
     counts = [
         UpdateOne({"_id": {"o": owner, "t": term}}, {"$inc": {"n": by}}, upsert=True)

@@ -1,4 +1,7 @@
-"""A search index of schema 1, a document for each posting, opens in this version as it was."""
+"""A search index of an older schema opens in this version as it was.
+
+Schema 1 had a document for each posting, schema 2 blocks of half the span.
+"""
 
 import pytest
 
@@ -27,19 +30,52 @@ async def found(archive: MongoArchive) -> list[list[tuple[str, float]]]:
 
 async def to_schema_1(database: MongoDatabase) -> None:
     """What the version before would have left."""
-    async for block in database["blocks"].find():
+    async for block in database["term_blocks"].find():
         key = block["_id"]
         for number, value in block["p"].items():
             posting = {"o": key["o"], "t": key["t"], "e": int(number)}
             await database["postings"].insert_one(
                 {"_id": posting, "w": value % 1024, "l": value // 1024}
             )
-    await database["blocks"].drop()
+    await database["term_blocks"].drop()
     await database["counters"].drop()
     last = max([one["number"] async for one in database["entries"].find()])
     await database["counters"].insert_one({"_id": "entries", "last": last})
     await database["entries"].update_many({}, {"$unset": {"weights": ""}})
     await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": 1}})
+
+
+async def to_schema_2(database: MongoDatabase) -> None:
+    blocks: dict[tuple[str, str, int], dict[str, int]] = {}
+    async for block in database["term_blocks"].find():
+        key = block["_id"]
+        for number, value in block["p"].items():
+            blocks.setdefault((key["o"], key["t"], int(number) // 1024), {})[number] = value
+    await database["blocks"].insert_many(
+        {"_id": {"o": owner, "t": term, "b": number}, "p": held}
+        for (owner, term, number), held in blocks.items()
+    )
+    await database["term_blocks"].drop()
+    await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": 2}})
+
+
+async def test_the_index_of_schema_2_is_taken_over(url: str) -> None:
+    async with MongoDatabase.open(url) as database:
+        # Of both halves of a block of today.
+        await database["counters"].insert_one(
+            {"_id": {"numbers_of": ME}, "next": 3071, "end": 4096}
+        )
+        archive = MongoArchive(database)
+        for label, content in NOTES.items():
+            await archive.save(ME, label=label, category="메모", content=content)
+        before = await found(archive)
+        blocks = await database["term_blocks"].find().sort("_id").to_list()
+        await to_schema_2(database)
+
+    async with MongoDatabase.open(url) as database:
+        assert await found(MongoArchive(database)) == before
+        assert await database["term_blocks"].find().sort("_id").to_list() == blocks
+        assert "blocks" not in await database.database.list_collection_names()
 
 
 async def test_the_index_of_schema_1_is_taken_over(url: str) -> None:
@@ -48,13 +84,13 @@ async def test_the_index_of_schema_1_is_taken_over(url: str) -> None:
         for label, content in NOTES.items():
             await archive.save(ME, label=label, category="메모", content=content)
         before = await found(archive)
-        blocks = await database["blocks"].find().sort("_id").to_list()
+        blocks = await database["term_blocks"].find().sort("_id").to_list()
         await to_schema_1(database)
         assert await found(archive) != before
 
     async with MongoDatabase.open(url) as database:
         assert await found(MongoArchive(database)) == before
-        assert await database["blocks"].find().sort("_id").to_list() == blocks
+        assert await database["term_blocks"].find().sort("_id").to_list() == blocks
         assert "postings" not in await database.database.list_collection_names()
         archive = MongoArchive(database)
         new = await archive.save(ME, label="새것", category="메모", content="brand new words")
@@ -63,6 +99,6 @@ async def test_the_index_of_schema_1_is_taken_over(url: str) -> None:
         assert (await archive.search(ME, "brand", limit=1)).items[0].entry.id == new.id
         for entry in (await archive.page(ME, limit=10)).items:
             await archive.delete(ME, entry.id)
-        for name in ("blocks", "terms", "archives", "entries"):
+        for name in ("term_blocks", "terms", "archives", "entries"):
             assert await database[name].count_documents({}) == 0, name
         assert await database["counters"].count_documents({"_id.numbers_of": ME}) == 0
