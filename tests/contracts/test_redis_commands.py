@@ -83,16 +83,14 @@ async def use_sessions(client: Redis) -> None:
 async def use_board(board: Board) -> None:
     assert await board.admit(RUN, 1)
     await board.hold([RUN])
-    await board.take(RUN)
     await board.renew([RUN.id])
     assert await board.held(RUN.id)
     await board.ask_to_stop(RUN.id)
     assert await board.to_stop([RUN.id])
-    await board.append(RUN.id, [Event(1, "token", {"text": "말"})])
+    await board.append(RUN, [Event(1, "token", {"text": "말"})])
     await board.close(RUN.id, [Event(2, "done", done_data(RUN.id, "complete"))])
     assert await board.kept(RUN.id)
     assert await board.read({RUN.id: 0})
-    await board.drop(RUN)
     await board.release(RUN)
     await board.forget(RUN.room_id, [])
 
