@@ -1,20 +1,16 @@
 """Tokens by user and day: counted when a turn ends, and the day's limit before one begins."""
 
-import logging
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from memory.errors import StoreError
 from memory.events import MESSAGE
 from memory.records import Run, Status, Usage
 from memory.runs import Emit, Work
 from memory.times import now
-from memory.usage import UsageRecords
+from memory.usage import DayUsage, UsageRecords
 from server.errors import APIError
-
-log = logging.getLogger("tomato.server")
 
 
 class Accounting:
@@ -52,11 +48,8 @@ class Accounting:
                 emit(name, data)
 
             status = await work(heard)
-            try:
-                await self._records.add(run.owner, now().date(), spent)
-            except StoreError as error:
-                # The answer is stored and told; its count is not worth failing it.
-                log.warning("usage not counted", extra={"run_id": run.id, "code": error.code})
+            turn = DayUsage(day=now().date(), turns=1, usage=spent)
+            await self._records.add([(run.owner, turn)])
             return status
 
         return count

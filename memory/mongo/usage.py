@@ -1,14 +1,14 @@
 """Counters of usage in MongoDB: one document for each owner and day."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
-from pymongo import DESCENDING
+from pymongo import DESCENDING, UpdateOne
 
 from memory.mongo.database import Document, MongoDatabase
 from memory.mongo.faults import mapped_errors
 from memory.records import Usage
-from memory.usage import DayUsage
+from memory.usage import Counted, DayUsage
 
 
 class MongoUsageRecords:
@@ -17,16 +17,23 @@ class MongoUsageRecords:
     def __init__(self, database: MongoDatabase) -> None:
         self._usage = database["usage"]
 
-    async def add(self, owner: str, day: date, usage: Usage) -> None:
-        counted = {
-            "turns": 1,
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-        }
-        with mapped_errors():
-            await self._usage.update_one(
-                {"owner": owner, "day": day.isoformat()}, {"$inc": counted}, upsert=True
+    async def add(self, counts: Collection[Counted]) -> None:
+        updates = [
+            UpdateOne(
+                {"owner": owner, "day": more.day.isoformat()},
+                {
+                    "$inc": {
+                        "turns": more.turns,
+                        "input_tokens": more.usage.input_tokens,
+                        "output_tokens": more.usage.output_tokens,
+                    }
+                },
+                upsert=True,
             )
+            for owner, more in counts
+        ]
+        with mapped_errors():
+            await self._usage.bulk_write(updates, ordered=False)
 
     async def day(self, owner: str, day: date) -> DayUsage:
         with mapped_errors():

@@ -1,12 +1,12 @@
 """Counters of usage in SQLite."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from memory.records import Usage
 from memory.sqlite.database import Database
-from memory.usage import DayUsage
+from memory.usage import Counted, DayUsage
 
 
 class SQLiteUsageRecords:
@@ -15,15 +15,26 @@ class SQLiteUsageRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, owner: str, day: date, usage: Usage) -> None:
+    async def add(self, counts: Collection[Counted]) -> None:
+        rows = [
+            (
+                owner,
+                more.day.isoformat(),
+                more.turns,
+                more.usage.input_tokens,
+                more.usage.output_tokens,
+            )
+            for owner, more in counts
+        ]
+
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute(
+            connection.executemany(
                 "INSERT INTO usage (owner, day, turns, input_tokens, output_tokens)"
-                " VALUES (?, ?, 1, ?, ?) ON CONFLICT (owner, day) DO UPDATE SET"
-                " turns = turns + 1,"
+                " VALUES (?, ?, ?, ?, ?) ON CONFLICT (owner, day) DO UPDATE SET"
+                " turns = turns + excluded.turns,"
                 " input_tokens = input_tokens + excluded.input_tokens,"
                 " output_tokens = output_tokens + excluded.output_tokens",
-                (owner, day.isoformat(), usage.input_tokens, usage.output_tokens),
+                rows,
             )
 
         await self._database.write(work)

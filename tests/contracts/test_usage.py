@@ -12,14 +12,18 @@ from memory.mongo.usage import MongoUsageRecords
 from memory.records import Usage
 from memory.sqlite.database import Database
 from memory.sqlite.usage import SQLiteUsageRecords
-from memory.usage import DayUsage, UsageRecords
+from memory.usage import Counted, DayUsage, GatheredUsage, UsageRecords
 
 ME, OTHER = "user_me", "user_other"
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 
 
+def counted(owner: str, day: date, usage: Usage) -> Counted:
+    return owner, DayUsage(day=day, turns=1, usage=usage)
+
+
 @pytest.fixture(params=["sqlite", "mongo", "standalone"])
-async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[UsageRecords]:
+async def stored(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[UsageRecords]:
     if request.param == "sqlite":
         database = await Database.open(tmp_path / "tomato.db")
         yield SQLiteUsageRecords(database)
@@ -30,11 +34,23 @@ async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         yield MongoUsageRecords(mongo)
 
 
+@pytest.fixture(params=["at once", "gathered"])
+async def records(
+    request: pytest.FixtureRequest, stored: UsageRecords
+) -> AsyncIterator[UsageRecords]:
+    if request.param == "at once":
+        yield stored
+        return
+    gathered = GatheredUsage(stored)
+    yield gathered
+    await gathered.close()
+
+
 async def test_turns_are_counted_by_owner_and_day(records: UsageRecords) -> None:
-    await records.add(ME, MONDAY, Usage(input_tokens=10, output_tokens=3))
-    await records.add(ME, MONDAY, Usage(input_tokens=1, output_tokens=1))
-    await records.add(ME, TUESDAY, Usage())
-    await records.add(OTHER, MONDAY, Usage(input_tokens=500))
+    await records.add([counted(ME, MONDAY, Usage(input_tokens=10, output_tokens=3))])
+    await records.add([counted(ME, MONDAY, Usage(input_tokens=1, output_tokens=1))])
+    await records.add([counted(ME, TUESDAY, Usage())])
+    await records.add([counted(OTHER, MONDAY, Usage(input_tokens=500))])
     monday = DayUsage(day=MONDAY, turns=2, usage=Usage(input_tokens=11, output_tokens=4))
     tuesday = DayUsage(day=TUESDAY, turns=1, usage=Usage())
     assert await records.days(ME, limit=10) == [tuesday, monday]
@@ -50,14 +66,27 @@ async def test_a_day_without_a_turn_is_zero(records: UsageRecords) -> None:
 
 async def test_none_is_lost_when_many_end_at_once(records: UsageRecords) -> None:
     one = Usage(input_tokens=1, output_tokens=2)
-    await asyncio.gather(*(records.add(ME, MONDAY, one) for _ in range(30)))
-    counted = await records.day(ME, MONDAY)
-    assert (counted.turns, counted.usage) == (30, Usage(input_tokens=30, output_tokens=60))
+    await asyncio.gather(*(records.add([counted(ME, MONDAY, one)]) for _ in range(30)))
+    monday = await records.day(ME, MONDAY)
+    assert (monday.turns, monday.usage) == (30, Usage(input_tokens=30, output_tokens=60))
 
 
 async def test_all_of_an_owner_can_be_deleted(records: UsageRecords) -> None:
-    await records.add(ME, MONDAY, Usage(input_tokens=1))
-    await records.add(OTHER, MONDAY, Usage(input_tokens=1))
+    await records.add([counted(ME, MONDAY, Usage(input_tokens=1))])
+    await records.add([counted(OTHER, MONDAY, Usage(input_tokens=1))])
     await records.delete_all(ME)
     assert await records.days(ME, limit=10) == []
     assert len(await records.days(OTHER, limit=10)) == 1
+
+
+async def test_what_was_counted_is_told_by_itself_and_at_the_end(stored: UsageRecords) -> None:
+    gathered = GatheredUsage(stored)
+    await gathered.add([counted(ME, MONDAY, Usage(input_tokens=1))])
+    async with asyncio.timeout(30):
+        while not (await stored.day(ME, MONDAY)).turns:  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(0.01)
+    await gathered.add([counted(ME, MONDAY, Usage(input_tokens=1))])
+    await gathered.add([counted(OTHER, MONDAY, Usage())])
+    await gathered.close()
+    assert (await stored.day(ME, MONDAY)).turns == 2
+    assert (await stored.day(OTHER, MONDAY)).turns == 1
