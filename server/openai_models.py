@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 from uuid import uuid4
 
 import aiohttp
@@ -153,14 +154,16 @@ class StreamingChatOpenAI(ChatOpenAI):
     def _session(self) -> aiohttp.ClientSession:
         """Connections that are kept between calls; made in the loop that uses them."""
         if self._kept is None:
-            secure = self.root_async_client.base_url.scheme == "https"
+            base_url = self.root_async_client.base_url
+            secure = base_url.scheme == "https"
             self._kept = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=0,  # runs are bounded, and none may wait for another's connection
                     ssl=httpx2.create_ssl_context() if secure else True,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
+                # Looked for once: aiohttp would look in a thread at each call.
+                proxy=_proxy(base_url.scheme, base_url.host),
             )
         return self._kept
 
@@ -282,6 +285,11 @@ class StreamedBody:
         with suppress(TimeoutError, aiohttp.ClientError):
             async with asyncio.timeout(GATHER_SECONDS):
                 await self._content.wait_eof()
+
+
+def _proxy(scheme: str, host: str) -> str | None:
+    """The proxy that the environment names for an address."""
+    return None if proxy_bypass(host) else getproxies().get(scheme)
 
 
 def _timeout(given: Any) -> aiohttp.ClientTimeout:

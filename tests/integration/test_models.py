@@ -504,6 +504,22 @@ async def test_the_environment_changes_nothing(
     assert "environment" not in json.dumps(sent)
 
 
+async def test_the_proxy_of_the_environment_is_used(
+    openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", openai_server.base_url.removesuffix("/v1"))
+    monkeypatch.setenv("no_proxy", "spared.invalid")
+    openai_server.reply(Reply(text=KOREAN))
+    model = model_of("http://model.invalid/v1")
+    assert (await ask(model)).text == KOREAN
+    await close_chat_model(model)
+    assert openai_server.headers[0]["host"] == "model.invalid"
+    spared = model_of("http://spared.invalid/v1")
+    with pytest.raises(ModelUnavailable):
+        await ask(spared)
+    await close_chat_model(spared)
+
+
 @pytest.mark.parametrize("name", ["", "openai", "openai:", "other:x"])
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="offline or openai"):
