@@ -3,7 +3,8 @@
 What everything else calls ``owner`` is a user's ``uid``, which never changes.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -75,13 +76,13 @@ class Sessions(Protocol):
         ...
 
     async def close(self, session_id: str) -> None:
-        """End a session at once; whoever waits in ``ended`` is told."""
+        """End a session at once; whoever watches it is told."""
         ...
 
     async def close_all(self, uid: str) -> int:
         """End every session of a user; how many there were."""
         ...
 
-    def ended(self, session: Session) -> AsyncIterator[None]:
-        """Yields once, as soon as the session is closed or expires, in whichever process."""
+    def watched(self, session: Session, over: Callable[[], None]) -> AbstractContextManager[None]:
+        """Inside of it ``over`` is called once the session is closed or expires, anywhere."""
         ...

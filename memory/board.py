@@ -13,17 +13,14 @@ LEASE_SECONDS = 8.0
 class Board(Ledger, Protocol):
     """The place that every process reads and writes; all raise Unavailable while it is away.
 
-    A run is held by its worker's lease. Whoever finds it held by nobody may close it, and from
-    then on the worker, should it only have been slow, can append nothing.
+    A run is held by its worker's lease, from its first event to its ``done``. Whoever finds it held
+    by nobody, a lease after it began, may close it, and from then on the worker, should it only
+    have been slow, can append nothing.
     """
 
     @property
     def keeps_events(self) -> bool:
         """Whether what is appended can be read again, by any process."""
-        ...
-
-    async def take(self, run: Run) -> None:
-        """Hold a run that has begun."""
         ...
 
     async def renew(self, run_ids: Collection[str]) -> Collection[str]:
@@ -32,18 +29,16 @@ class Board(Ledger, Protocol):
 
     async def held(self, run_id: str) -> bool: ...
 
-    async def drop(self, run: Run) -> None:
-        """Let go of a run that has ended."""
-        ...
-
     async def ask_to_stop(self, run_id: str) -> None: ...
 
     async def to_stop(self, run_ids: Collection[str]) -> Collection[str]:
         """Those of these runs that somebody wants stopped."""
         ...
 
-    async def append(self, run_id: str, events: Sequence[Event]) -> int:
-        """Append events; the id of the last one that is there then, -1 once another closed it.
+    async def append(self, run: Run, events: Sequence[Event]) -> int:
+        """Append events and hold the run, or let it go with ``done``.
+
+        The id of the last event that is there then, -1 once another closed the run.
 
         Nothing is appended unless the first follows what is there.
         """
@@ -52,7 +47,8 @@ class Board(Ledger, Protocol):
     async def close(self, run_id: str, events: Sequence[Event]) -> bool:
         """End the stream of a run that nobody holds with these; whether it now has its end.
 
-        Their ids are given anew, and a ``message`` is left out if it is there.
+        Their ids are given anew, past all that a follower may have had from the worker itself; a
+        ``message`` is left out if it is there.
         """
         ...
 

@@ -1,15 +1,19 @@
 """The events of one run in memory: appended by one, followed by many; knows no store."""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from memory.events import DONE, TOKEN
 from memory.records import Event
 
+_id = attrgetter("id")
+
 
 class EventLog:
-    """Events with ids from 1, without a gap; it ends with ``done``, or when it is closed.
+    """Events with ids that grow from 1; it ends with ``done``, or when it is closed.
 
     Past ``most`` events what is said is held back and appended as one token before the next event
     of another kind, so that a long answer stays whole and the log bounded.
@@ -28,16 +32,16 @@ class EventLog:
             self._held.append(str(data["text"]))
             return
         if self._held:
-            self._add(TOKEN, {"text": "".join(self._held)})
+            self._add(Event(self.last + 1, TOKEN, {"text": "".join(self._held)}))
             self._held = []
-        self._add(name, data)
+        self._add(Event(self.last + 1, name, data))
         self._wake()
 
     def extend(self, events: Sequence[Event]) -> None:
-        """Append events of another log that follow the last one here."""
+        """Append events of another log past the last one here, under their ids."""
         for event in events:
-            if event.id == len(self.events) + 1:
-                self._add(event.name, event.data)
+            if event.id > self.last:
+                self._add(event)
         self._wake()
 
     def close(self) -> None:
@@ -50,11 +54,16 @@ class EventLog:
         """Whether it has its last event."""
         return bool(self.events) and self.events[-1].name == DONE
 
+    @property
+    def last(self) -> int:
+        """The id of the last event, 0 before the first."""
+        return self.events[-1].id if self.events else 0
+
     async def past(self, after: int) -> Sequence[Event]:
         """All events past ``after``, as soon as there is one; none if the log has ended."""
-        while len(self.events) <= after and not self.ended:
+        while self.last <= after and not self.ended:
             await self._grown.wait()
-        return self.events[after:]
+        return self.events[bisect_right(self.events, after, key=_id) :]
 
     async def follow(self, after: int = 0) -> AsyncIterator[Event]:
         """The events past ``after`` until the log has ended."""
@@ -67,9 +76,9 @@ class EventLog:
                 sent = event.id
                 yield event
 
-    def _add(self, name: str, data: Mapping[str, Any]) -> None:
-        self.events.append(Event(len(self.events) + 1, name, data))
-        if name == DONE:
+    def _add(self, event: Event) -> None:
+        self.events.append(event)
+        if event.name == DONE:
             self.ended = True
 
     def _wake(self) -> None:

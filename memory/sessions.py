@@ -5,7 +5,8 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -69,6 +70,9 @@ def _now() -> datetime:
 Look = Callable[[Collection[str]], Awaitable[Mapping[str, datetime]]]
 """The expiries of those of these sessions that are open."""
 
+Over = Callable[[], None]
+"""What is called when a session is over; again, as long as it is waited for."""
+
 
 class Watch:
     """Tells who waits that a session is over, whichever process ended it.
@@ -78,29 +82,28 @@ class Watch:
 
     def __init__(self, look: Look) -> None:
         self._look = look
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._waiting: dict[str, list[Over]] = {}
         self._looking: asyncio.Task[None] | None = None
 
-    async def ended(self, session: Session) -> AsyncIterator[None]:
-        """Yields once, when the session is over."""
-        over = asyncio.Event()
-        waiting = self._waiting.setdefault(session.id, set())
-        waiting.add(over)
+    @contextmanager
+    def watched(self, session: Session, over: Over) -> Iterator[None]:
+        """Call ``over``, inside of this, when the session is over."""
+        waiting = self._waiting.setdefault(session.id, [])
+        waiting.append(over)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look_again())
         try:
-            await over.wait()
             yield
         finally:
-            waiting.discard(over)
+            waiting.remove(over)
             if not waiting and self._waiting.get(session.id) is waiting:
                 del self._waiting[session.id]
 
     def tell(self, ids: Collection[str]) -> None:
         """These sessions are over: known here at once."""
         for one in ids:
-            for over in self._waiting.get(one, ()):
-                over.set()
+            for over in tuple(self._waiting.get(one, ())):
+                over()
 
     async def _look_again(self) -> None:
         while self._waiting:

@@ -68,7 +68,6 @@ class SharedRuns:
         return self._local.slot(run)
 
     async def start(self, run: Run, work: Work) -> None:
-        await self._board.take(run)
         await self._local.start(run, work)
         log = self._local.log(run.owner, run.id)
         assert log is not None  # noqa: S101 - started just now
@@ -93,7 +92,7 @@ class SharedRuns:
 
     async def _mirrored(self, run: Run, kept: Sequence[Event], after: int) -> AsyncIterator[Event]:
         mirror = self._mirrors.setdefault(run.id, _Mirror(run))
-        mirror.log.extend(kept[len(mirror.log.events) :])
+        mirror.log.extend(kept)
         mirror.readers += 1
         self._wanted.set()
         try:
@@ -153,19 +152,18 @@ class SharedRuns:
     async def _publish(self, run: Run, log: EventLog) -> None:
         """Bring a run's events to the board, in order, whatever becomes of the board meanwhile."""
         sent = 0
-        while not (log.done and sent == len(log.events)):
+        while not (log.done and sent == log.last):
+            await log.past(sent)
+            await asyncio.sleep(GATHER_SECONDS)
             fresh = await log.past(sent)
             try:
-                sent = await self._board.append(run.id, fresh[:BATCH_EVENTS])
+                sent = await self._board.append(run, fresh[:BATCH_EVENTS])
             except Unavailable:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if sent < 0:
                 self._local.stop(run.id)
                 return
-            await asyncio.sleep(GATHER_SECONDS)
-        with suppress(Unavailable):
-            await self._board.drop(run)
         if self._board.keeps_events:
             self._local.drop(run.id)
 
@@ -237,7 +235,7 @@ class SharedRuns:
         moment = asyncio.get_running_loop().time()
         try:
             fresh = await self._board.read(
-                {run_id: len(mirror.log.events) for run_id, mirror in mirrors.items()}
+                {run_id: mirror.log.last for run_id, mirror in mirrors.items()}
             )
         except Unavailable:
             await asyncio.sleep(RETRY_SECONDS)

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from server.answers import whole_answer
 from server.bodies import JSONRoute
 from server.errors import documented, request_id_of
-from server.identity import CurrentUser, session_end
+from server.identity import CurrentUser, session_watch
 from server.resources import AppResources
 from server.schemas.chat import AnswerOut, ChatIn, IdempotencyKey
 from server.schemas.fields import RoomId
@@ -44,7 +44,7 @@ async def chat(
     )
     events = resources.runs.follow(user, run.id)
     return (
-        EventStream(events, until=session_end(request, resources))
+        EventStream(events, session=session_watch(request, resources))
         if asked.stream
         else await whole_answer(run.id, events)
     )

@@ -4,7 +4,7 @@ A session's id comes as ``Authorization: Bearer``, as the cookie or, on /api/aut
 body. Nothing else that a client sends says who it is.
 """
 
-from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -18,6 +18,7 @@ from server.resources import AppResources, Resources
 from server.schemas.archive import EntryId
 from server.schemas.fields import RoomId, RunId
 from server.settings import Settings
+from server.sse import Watched
 
 LOCAL_USER = "local"
 COOKIE = "tomatoSID"
@@ -89,10 +90,10 @@ OwnedRun = Annotated[Run, Depends(owned_run)]
 OwnedEntry = Annotated[Entry, Depends(owned_entry)]
 
 
-def session_end(request: Request, resources: Resources) -> AsyncIterator[None] | None:
-    """Yields once, when the session of a request is over; None for the local user."""
+def session_watch(request: Request, resources: Resources) -> Watched | None:
+    """Tells when the session of a request is over; None for the local user."""
     session: Session | None = getattr(request.state, "session", None)
-    return None if session is None else resources.sessions.ended(session)
+    return None if session is None else partial(resources.sessions.watched, session)
 
 
 def _sid(request: Request, in_body: str | None) -> str | None:

@@ -16,7 +16,7 @@ from memory.times import now
 from server.answers import whole_answer
 from server.bodies import JSONRoute
 from server.errors import APIError, documented, request_id_of
-from server.identity import CurrentUser, session_end
+from server.identity import CurrentUser, session_watch
 from server.openai_chunks import Chunks, usage_of
 from server.resources import AppResources, Resources
 from server.schemas.chat import IdempotencyKey
@@ -94,7 +94,7 @@ async def complete(
         usage = bool(asked.stream_options and asked.stream_options.include_usage)
         stream = EventStream(
             events,
-            until=session_end(request, resources),
+            session=session_watch(request, resources),
             encode=Chunks(run.id, created, usage=usage),
         )
         stream.headers["X-Room-ID"] = room

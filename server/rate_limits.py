@@ -3,7 +3,7 @@
 import hashlib
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from limits import RateLimitItem, parse
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
@@ -63,10 +63,14 @@ def _storage(settings: Settings, redis: "Client | None") -> "Storage":
     if redis is None or settings.redis_url is None:
         return storage_from_string("async+memory://")  # type: ignore[return-value]
     url = settings.redis_url.get_secret_value()
-    return storage_from_string(  # type: ignore[return-value]
+    storage: Any = storage_from_string(
         f"async+{url}",
         implementation="redispy",
         wrap_exceptions=True,
         key_prefix="tomato:rates",
         connection_pool=redis.connection_pool,  # type: ignore[arg-type]
     )
+    # It made a client of its own; by ours, its commands leave together with others.
+    storage.bridge.storage = redis
+    storage.bridge.register_scripts()
+    return cast("Storage", storage)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
 from server.errors import documented
-from server.identity import CurrentUser, OwnedRun, session_end
+from server.identity import CurrentUser, OwnedRun, session_watch
 from server.resources import AppResources
 from server.schemas.chat import RunOut
 from server.sse import CONTENT, EventStream
@@ -41,7 +41,7 @@ async def follow(
     """The rest of the events, live or kept; never runs anything again."""
     seen = after if last_event_id is None else last_event_id
     events = resources.runs.follow(user, run.id, after=seen)
-    return EventStream(events, until=session_end(request, resources))
+    return EventStream(events, session=session_watch(request, resources))
 
 
 @router.post("/cancel", summary="Cancel a run", status_code=202)

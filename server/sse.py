@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import orjson
 from starlette.responses import Response
@@ -50,10 +51,14 @@ def encode(event: Event) -> bytes:
     )
 
 
+Watched = Callable[[Callable[[], None]], AbstractContextManager[None]]
+"""Inside of what it makes, it calls what it is given once the session is over."""
+
+
 class EventStream(Response):
     """Sends events as they come, and a comment every so often to keep the connection.
 
-    A client that goes away, or ``until`` when it yields, ends the following of the events, not
+    A client that goes away, or a ``session`` that is over, ends the following of the events, not
     what makes them.
     """
 
@@ -61,14 +66,14 @@ class EventStream(Response):
         self,
         events: AsyncIterator[Event],
         *,
-        until: AsyncIterator[None] | None = None,
+        session: Watched | None = None,
         encode: Callable[[Event], bytes] = encode,
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
     ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
         self._events = events
-        self._until = until
+        self._session = session
         self._encode = encode
         self._keep_alive_seconds = keep_alive_seconds
 
@@ -76,27 +81,26 @@ class EventStream(Response):
         await send(
             {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         )
-        sending = asyncio.create_task(self._send_events(send))
-        beside = [
-            asyncio.create_task(_gone(receive)),
-            asyncio.create_task(self._send_comments(send)),
-        ]
-        over = None
-        if self._until is not None:
-            over = asyncio.ensure_future(anext(self._until, None))
-            beside.append(over)
-        try:
-            await asyncio.wait([sending, *beside], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in beside:
-                task.cancel()
-            if not sending.done():
-                sending.cancel()
-            await asyncio.gather(sending, *beside, return_exceptions=True)
-        if over is not None and over.done() and not over.cancelled():
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        elif not sending.cancelled():
-            sending.result()
+        loop = asyncio.get_running_loop()
+        following = asyncio.timeout(None)
+
+        def leave() -> None:
+            with suppress(RuntimeError):  # it has ended already
+                following.reschedule(loop.time())
+
+        listening = asyncio.create_task(_gone(receive, leave))
+        alive = _KeptAlive(send, self._keep_alive_seconds)
+        with nullcontext() if self._session is None else self._session(leave):
+            try:
+                async with following:
+                    await self._send_events(send)
+            except TimeoutError:
+                if not following.expired():
+                    raise
+            finally:
+                listening.cancel()
+                await alive.stop()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_events(self, send: Send) -> None:
         try:
@@ -106,14 +110,34 @@ class EventStream(Response):
         finally:
             if isinstance(self._events, AsyncGenerator):
                 await self._events.aclose()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _send_comments(self, send: Send) -> None:
-        while True:
-            await asyncio.sleep(self._keep_alive_seconds)
-            await send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
 
 
-async def _gone(receive: Receive) -> None:
+class _KeptAlive:
+    """Comments at intervals; a task stands only while one is sent."""
+
+    def __init__(self, send: Send, seconds: float) -> None:
+        self._send = send
+        self._seconds = seconds
+        self._sending: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._comment)
+
+    async def stop(self) -> None:
+        self._timer.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.gather(self._sending, return_exceptions=True)
+
+    def _comment(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._seconds, self._comment)
+        if self._sending is None or self._sending.done():
+            self._sending = loop.create_task(self._send_comment())
+
+    async def _send_comment(self) -> None:
+        await self._send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+
+
+async def _gone(receive: Receive, leave: Callable[[], None]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    leave()

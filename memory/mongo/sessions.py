@@ -1,12 +1,13 @@
 """Sessions in MongoDB, which deletes each some time after it is over."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 from memory.accounts import Session
 from memory.mongo.database import Document, MongoDatabase
 from memory.mongo.faults import mapped_errors
-from memory.sessions import Lifetime, Watch, new_sid, session_id
+from memory.sessions import Lifetime, Over, Watch, new_sid, session_id
 from memory.times import now
 
 
@@ -60,8 +61,8 @@ class MongoSessions:
         self._watch.tell(ids)
         return closed.deleted_count
 
-    def ended(self, session: Session) -> AsyncIterator[None]:
-        return self._watch.ended(session)
+    def watched(self, session: Session, over: Over) -> AbstractContextManager[None]:
+        return self._watch.watched(session, over)
 
     async def _look(self, ids: Collection[str]) -> Mapping[str, datetime]:
         with mapped_errors():

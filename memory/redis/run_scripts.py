@@ -20,16 +20,21 @@ return 1
 APPEND = (
     _LAST
     + """
-local stream, lease = KEYS[1], KEYS[2]
+local stream, lease, room = KEYS[1], KEYS[2], KEYS[3]
 local worker, milliseconds, kept, first = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local holder = redis.call('GET', lease)
 if holder and holder ~= worker then return -1 end
 if not holder then redis.call('SET', lease, worker, 'PX', milliseconds) end
 local last = last_of(stream)
 if last ~= first - 1 then return last end
-for i = 5, #ARGV, 2 do
+if first == 1 then
+  redis.call('SADD', room, ARGV[5])
+  redis.call('EXPIRE', room, 2 * kept)
+end
+for i = 6, #ARGV, 2 do
   last = last + 1
   redis.call('XADD', stream, last .. '-0', 'n', ARGV[i], 'd', ARGV[i + 1])
+  if ARGV[i] == 'done' then redis.call('SET', lease, 'closed', 'EX', kept) end
 end
 redis.call('EXPIRE', stream, kept)
 return last
@@ -46,7 +51,8 @@ if name == 'done' then return 1 end
 local holder = redis.call('GET', lease)
 if holder and holder ~= 'closed' then return 0 end
 redis.call('SET', lease, 'closed', 'EX', kept)
-for i = 2, #ARGV, 2 do
+last = last + ARGV[2]
+for i = 3, #ARGV, 2 do
   if not (ARGV[i] == 'message' and name == 'message') then
     last = last + 1
     redis.call('XADD', stream, last .. '-0', 'n', ARGV[i], 'd', ARGV[i + 1])

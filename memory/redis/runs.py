@@ -15,7 +15,6 @@ from typing import Any, cast
 import orjson
 
 from memory.board import LEASE_SECONDS
-from memory.errors import Unavailable
 from memory.keys import new_id
 from memory.records import Event, Run
 from memory.redis.connection import Client
@@ -32,6 +31,7 @@ READ_EVENTS = 500
 _LEASE_MS = int(LEASE_SECONDS * 1000)
 _KEPT = int(KEPT_SECONDS)
 _NO_BOUND = 10**9
+_AHEAD = 1_000  # events that a worker's own followers had when it died before it told the board
 
 
 class RedisBoard:
@@ -64,17 +64,6 @@ class RedisBoard:
         with mapped_errors():
             await self._client.zrem(_user(run.owner), run.id)
 
-    async def take(self, run: Run) -> None:
-        room = _room(run.room_id)
-        with mapped_errors():
-            async with self._client.pipeline(transaction=False) as pipeline:
-                pipeline.set(_lease(run.id), self._worker, px=_LEASE_MS, nx=True)
-                pipeline.sadd(room, run.id)
-                pipeline.expire(room, 2 * _KEPT)
-                taken, *_ = await pipeline.execute()
-        if not taken:
-            raise Unavailable("This run was closed before it began; please try again.")
-
     async def renew(self, run_ids: Collection[str]) -> Collection[str]:
         with mapped_errors():
             async with self._client.pipeline(transaction=False) as pipeline:
@@ -90,11 +79,6 @@ class RedisBoard:
             worker = await self._client.get(_lease(run_id))
         return worker not in (None, CLOSED)
 
-    async def drop(self, run: Run) -> None:
-        with mapped_errors():
-            await self._client.set(_lease(run.id), CLOSED, ex=_KEPT)
-            await self._client.expire(_stream(run.id), _KEPT)
-
     async def ask_to_stop(self, run_id: str) -> None:
         with mapped_errors():
             await self._client.set(_stop(run_id), b"1", ex=STOP_SECONDS)
@@ -107,19 +91,21 @@ class RedisBoard:
                 asked = await pipeline.execute()
         return [run_id for run_id, stop in zip(run_ids, asked, strict=True) if stop]
 
-    async def append(self, run_id: str, events: Sequence[Event]) -> int:
+    async def append(self, run: Run, events: Sequence[Event]) -> int:
         parts = [part for event in events for part in (event.name, _packed(event))]
         with mapped_errors():
             last = await self._append(
-                keys=[_stream(run_id), _lease(run_id)],
-                args=[self._worker, _LEASE_MS, 2 * _KEPT, events[0].id, *parts],
+                keys=[_stream(run.id), _lease(run.id), _room(run.room_id)],
+                args=[self._worker, _LEASE_MS, _KEPT, events[0].id, run.id, *parts],
             )
         return int(last)
 
     async def close(self, run_id: str, events: Sequence[Event]) -> bool:
         parts = [part for event in events for part in (event.name, _packed(event))]
         with mapped_errors():
-            ended = await self._close(keys=[_stream(run_id), _lease(run_id)], args=[_KEPT, *parts])
+            ended = await self._close(
+                keys=[_stream(run_id), _lease(run_id)], args=[_KEPT, _AHEAD, *parts]
+            )
         return bool(ended)
 
     async def kept(self, run_id: str) -> Sequence[Event]:

@@ -3,7 +3,8 @@
 With a session goes the digest of its user's archive; with another of theirs it is made anew.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ from memory.accounts import Session
 from memory.redis.connection import Client
 from memory.redis.digests import RedisDigests
 from memory.redis.faults import mapped_errors
-from memory.sessions import Lifetime, Watch, new_sid, session_id
+from memory.sessions import Lifetime, Over, Watch, new_sid, session_id
 from memory.times import from_micros, now, to_micros
 
 PREFIX = "tomato:session:"
@@ -82,8 +83,8 @@ class RedisSessions:
         await self._digests.drop(uid)
         return int(closed)
 
-    def ended(self, session: Session) -> AsyncIterator[None]:
-        return self._watch.ended(session)
+    def watched(self, session: Session, over: Over) -> AbstractContextManager[None]:
+        return self._watch.watched(session, over)
 
     async def _look(self, ids: Collection[str]) -> Mapping[str, datetime]:
         asked = list(ids)

@@ -1,11 +1,12 @@
 """Sessions in SQLite, which has no expiry of its own: what is over is not found any more."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from memory.accounts import Session
-from memory.sessions import Lifetime, Watch, new_sid, session_id
+from memory.sessions import Lifetime, Over, Watch, new_sid, session_id
 from memory.sqlite.database import Database
 from memory.times import from_micros, now, to_micros
 
@@ -71,8 +72,8 @@ class SQLiteSessions:
         self._watch.tell(closed)
         return len(closed)
 
-    def ended(self, session: Session) -> AsyncIterator[None]:
-        return self._watch.ended(session)
+    def watched(self, session: Session, over: Over) -> AbstractContextManager[None]:
+        return self._watch.watched(session, over)
 
     async def _move(self, session: Session) -> bool:
         def work(connection: sqlite3.Connection) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memory.accounts import Sessions, Users
+from memory.accounts import Session, Sessions, Users
 from memory.errors import Conflict, Invalid, NotFound
 from memory.mongo.database import MongoDatabase
 from memory.mongo.sessions import MongoSessions
@@ -189,13 +189,19 @@ async def test_use_moves_the_expiry_up_to_the_hard_end(opened: Opener) -> None:
         assert abs(used.expires_at - session.ends_at) < timedelta(milliseconds=2)
 
 
+async def over(sessions: Sessions, session: Session) -> None:
+    """Wait for the end of a session."""
+    told = asyncio.Event()
+    with sessions.watched(session, told.set):
+        await told.wait()
+
+
 async def test_an_unused_session_is_over(opened: Opener) -> None:
     brief = Lifetime(timedelta(milliseconds=300), timedelta(days=1))
     async with opened(brief) as sessions:
         sid, session = await sessions.open("user_1")
         async with asyncio.timeout(10):
-            async for _ in sessions.ended(session):
-                break
+            await over(sessions, session)
         assert await sessions.use(sid) is None
 
 
@@ -203,11 +209,7 @@ async def test_an_end_is_told_to_who_waits_elsewhere(opened: Opener) -> None:
     async with opened() as here, opened() as there:
         sid, session = await here.open("user_1")
 
-        async def wait(sessions: Sessions) -> None:
-            async for _ in sessions.ended(session):
-                return
-
-        waiting = [asyncio.create_task(wait(one)) for one in (here, there)]
+        waiting = [asyncio.create_task(over(one, session)) for one in (here, there)]
         await asyncio.sleep(0)
         await here.close_all("user_1")
         async with asyncio.timeout(10):

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from memory.board import Board
-from memory.errors import Unavailable
 from memory.events import done_data
 from memory.mongo.database import MongoDatabase
 from memory.mongo.history import MongoHistory
@@ -17,6 +16,7 @@ from memory.records import Event, Run
 from memory.redis.connection import open_redis
 from memory.redis.runs import RedisBoard
 from memory.times import now
+from tests.services.redis import RedisServer
 
 RUN = Run(id="run_1", owner="나", room_id="room_1", turn=1, status="running", started_at=now())
 WORDS = [Event(number, "token", {"text": f"말 {number}"}) for number in range(1, 6)]
@@ -47,19 +47,39 @@ async def held_run(
         yield MongoBoard(database), MongoBoard(database), run
 
 
-async def test_a_run_is_held_from_taking_to_dropping(held_run: tuple[Board, Board, Run]) -> None:
+async def test_a_run_is_held_once_it_is_renewed(held_run: tuple[Board, Board, Run]) -> None:
     one, other, run = held_run
     assert not await other.held(run.id)
-    await one.take(run)
-    assert await other.held(run.id)
     assert not await one.renew([run.id])
-    await one.drop(run)
-    assert not await other.held(run.id)
+    assert await other.held(run.id)
+
+
+async def test_a_run_is_held_from_its_first_event_to_its_last(
+    redis_boards: tuple[RedisBoard, RedisBoard],
+) -> None:
+    one, other = redis_boards
+    await one.append(RUN, WORDS)
+    assert await other.held(RUN.id)
+    await one.append(RUN, [DONE])
+    assert not await other.held(RUN.id)
+    assert list(await one.renew([RUN.id])) == [RUN.id]
+
+
+@pytest.mark.parametrize("name", ["mongo_url", "standalone_mongo_url"])
+async def test_a_run_that_has_ended_is_not_held(name: str, request: pytest.FixtureRequest) -> None:
+    async with MongoDatabase.open(request.getfixturevalue(name)) as database:
+        room = await MongoRooms(database).create(RUN.owner)
+        run, history = replace(RUN, room_id=room.id), MongoHistory(database)
+        turn = await history.begin(run, "안녕?")
+        board = MongoBoard(database)
+        await board.renew([run.id])
+        assert await board.held(run.id)
+        await history.end(turn, [], status="stopped")
+        assert not await board.held(run.id)
 
 
 async def test_a_wish_to_stop_reaches_the_worker(held_run: tuple[Board, Board, Run]) -> None:
     one, other, run = held_run
-    await one.take(run)
     assert not await one.to_stop([run.id])
     await other.ask_to_stop(run.id)
     assert list(await one.to_stop([run.id])) == [run.id]
@@ -102,10 +122,9 @@ async def test_events_are_kept_in_order_and_read_from_anywhere(
     redis_boards: tuple[RedisBoard, RedisBoard],
 ) -> None:
     one, other = redis_boards
-    await one.take(RUN)
-    assert await one.append(RUN.id, WORDS[:2]) == 2
+    assert await one.append(RUN, WORDS[:2]) == 2
     waiting = asyncio.create_task(other.read({RUN.id: 2}))
-    assert await one.append(RUN.id, WORDS[2:]) == 5
+    assert await one.append(RUN, WORDS[2:]) == 5
     read = list((await waiting).get(RUN.id, ()))
     assert read == WORDS[2:] or list((await other.read({RUN.id: 2}))[RUN.id]) == WORDS[2:]
     assert await other.kept(RUN.id) == WORDS
@@ -115,43 +134,39 @@ async def test_nothing_is_appended_twice_nor_past_a_gap(
     redis_boards: tuple[RedisBoard, RedisBoard],
 ) -> None:
     one, other = redis_boards
-    await one.take(RUN)
-    assert await one.append(RUN.id, WORDS[:3]) == 3
-    assert await one.append(RUN.id, WORDS[:3]) == 3
-    assert await one.append(RUN.id, WORDS[4:]) == 3
+    assert await one.append(RUN, WORDS[:3]) == 3
+    assert await one.append(RUN, WORDS[:3]) == 3
+    assert await one.append(RUN, WORDS[4:]) == 3
     assert await other.kept(RUN.id) == WORDS[:3]
 
 
 async def test_a_worker_that_was_only_slow_can_append_nothing_past_the_end(
-    redis_boards: tuple[RedisBoard, RedisBoard],
+    redis_boards: tuple[RedisBoard, RedisBoard], redis_server: RedisServer
 ) -> None:
     slow, other = redis_boards
-    await slow.take(RUN)
-    await slow.append(RUN.id, WORDS[:2])
+    await slow.append(RUN, WORDS[:2])
     assert not await other.close(RUN.id, FAILED)
-    assert await other.append(RUN.id, WORDS[2:]) == -1
-    await slow.drop(RUN)  # as if its lease had run out
+    assert await other.append(RUN, WORDS[2:]) == -1
+    assert redis_server.tell(f"DEL tomato:run:{{{RUN.id}}}:lease") == b":1"  # it ran out
     assert await other.close(RUN.id, FAILED)
     assert await other.close(RUN.id, FAILED)
-    assert await slow.append(RUN.id, WORDS[2:]) == -1
+    assert await slow.append(RUN, WORDS[2:]) == -1
     assert list(await slow.renew([RUN.id])) == [RUN.id]
     kept = await other.kept(RUN.id)
     assert [event.name for event in kept] == ["token", "token", "error", "done"]
-    assert [event.id for event in kept] == [1, 2, 3, 4]
-    with pytest.raises(Unavailable):
-        await slow.take(RUN)
+    # Past what its worker's own followers may have had before it was lost.
+    assert [event.id for event in kept] == [1, 2, 1003, 1004]
 
 
 async def test_a_room_s_ended_runs_are_forgotten(
     redis_boards: tuple[RedisBoard, RedisBoard],
 ) -> None:
     one, other = redis_boards
-    await one.take(RUN)
-    await one.append(RUN.id, [*WORDS, DONE])
+    await one.append(RUN, [*WORDS, DONE])
     await other.forget(RUN.room_id, [RUN.id])
     assert len(await other.kept(RUN.id)) == 6
     # Its turn is stored, its worker still tidies up: what that tells must not come back.
     await other.forget(RUN.room_id, [])
     assert not await one.kept(RUN.id)
-    assert await one.append(RUN.id, [Event(7, "done", {})]) == -1
+    assert await one.append(RUN, [Event(7, "done", {})]) == -1
     assert not await one.kept(RUN.id)

@@ -1,7 +1,8 @@
 """The event stream on the wire."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
 import orjson
 import pytest
@@ -99,6 +100,29 @@ async def test_a_client_that_goes_away_ends_the_following() -> None:
     wire.left.set()
     await sending
     assert ended.is_set()
+
+
+async def test_a_session_that_is_over_ends_the_stream_in_order() -> None:
+    wire, ends = Wire(), list[Callable[[], None]]()
+
+    @contextmanager
+    def session(over: Callable[[], None]) -> Iterator[None]:
+        ends.append(over)
+        yield
+        ends.clear()
+
+    async def endless() -> AsyncIterator[Event]:
+        yield Event(1, "run", {})
+        await asyncio.Event().wait()
+
+    stream = EventStream(endless(), session=session)
+    sending = asyncio.create_task(stream({"type": "http"}, wire.receive, wire.send))
+    await wire.got_body.wait()
+    for over in ends * 2:
+        over()
+    await sending
+    assert not ends
+    assert wire.messages[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 async def test_a_follower_that_breaks_is_not_hidden() -> None:
