@@ -18,13 +18,15 @@ Document = dict[str, Any]
 Session = AsyncClientSession | None
 Work = Callable[[Session], Awaitable[T]]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 WAIT_MS = 3_500
 """How long one unit of work may take, its search for a server included."""
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "rooms": [
         IndexModel([("owner", ASCENDING), ("updated_at", DESCENDING), ("_id", DESCENDING)]),
+        IndexModel([("open.run_id", ASCENDING)], sparse=True),
+        IndexModel([("last.run._id", ASCENDING)], sparse=True),
     ],
     "entries": [
         IndexModel([("owner", ASCENDING), ("fingerprint", ASCENDING)], unique=True),
@@ -38,6 +40,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             ]
         ),
         IndexModel([("owner", ASCENDING), ("number", ASCENDING)]),
+        IndexModel([("owner", ASCENDING), ("category", ASCENDING), ("number", ASCENDING)]),
         IndexModel([("owner", ASCENDING), ("embedded", ASCENDING)]),
     ],
     "vectors": [IndexModel([("owner", ASCENDING), ("model", ASCENDING)])],
@@ -59,7 +62,6 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "counted_runs": [IndexModel([("until", ASCENDING)], expireAfterSeconds=0)],
     "runs": [
         IndexModel([("room", ASCENDING)]),
-        IndexModel([("status", ASCENDING)], partialFilterExpression={"status": "running"}),
         IndexModel(
             [("owner", ASCENDING), ("room", ASCENDING), ("idempotency_key", ASCENDING)],
             unique=True,
@@ -133,9 +135,11 @@ class MongoDatabase:
         for name, indexes in INDEXES.items():
             await self.database[name].create_indexes(list(indexes))
         if schema is not None and schema["version"] < SCHEMA_VERSION:
-            from memory.mongo.reindexing import into_blocks
+            from memory.mongo.old_turns import close_old_turns
+            from memory.mongo.reindexing import renewed
 
-            await into_blocks(self)
+            await renewed(self, schema["version"])
+            await close_old_turns(self)
         await self.database["schema"].update_one(
             {"_id": "tomato"}, {"$max": {"version": SCHEMA_VERSION}}, upsert=True
         )

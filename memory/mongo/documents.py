@@ -22,7 +22,7 @@ def room_from(document: Document) -> Room:
         message_count=document["message_count"],
         turns=document["turns"],
         last_key=document["last_key"],
-        open_turn=OpenTurn(**opened) if opened else None,
+        open_turn=OpenTurn(turn=opened["turn"], run_id=opened["run_id"]) if opened else None,
         summary=Summary(**summary) if summary else None,
         deletions=document["deletions"],
         pending_tokens=document["pending_tokens"],

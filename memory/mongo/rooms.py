@@ -11,6 +11,7 @@ from memory.keys import new_id
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.mongo.documents import message_id, room_from
 from memory.mongo.faults import mapped_errors
+from memory.mongo.newest import ROOM_ALONE
 from memory.protocols import FEW
 from memory.records import Page, Room
 from memory.times import now, to_micros
@@ -37,6 +38,7 @@ class MongoRooms:
             "turns": 0,
             "last_key": None,
             "open": None,
+            "last": None,
             "summary": None,
             "deletions": 0,
             "pending_tokens": 0,
@@ -59,7 +61,7 @@ class MongoRooms:
             ]
         newest = [("updated_at", DESCENDING), ("_id", DESCENDING)]
         with mapped_errors():
-            found = self._database["rooms"].find(where).sort(newest).limit(limit + 1)
+            found = self._database["rooms"].find(where, ROOM_ALONE).sort(newest).limit(limit + 1)
             rooms = [room_from(document) async for document in found]
         if len(rooms) <= limit:
             return Page(rooms)
@@ -74,7 +76,7 @@ class MongoRooms:
     async def unlisted(self, owner: str, *, before: datetime) -> Sequence[Room]:
         where = {"owner": owner, "listed": False, "updated_at": {"$lt": to_micros(before)}}
         with mapped_errors():
-            found = self._database["rooms"].find(where).limit(FEW)
+            found = self._database["rooms"].find(where, ROOM_ALONE).limit(FEW)
             return [room_from(document) async for document in found]
 
     async def rename(self, owner: str, room_id: str, title: str) -> Room:
@@ -82,6 +84,7 @@ class MongoRooms:
             document = await self._database["rooms"].find_one_and_update(
                 {"_id": room_id, "owner": owner},
                 {"$set": {"title": title, "title_source": "user"}},
+                ROOM_ALONE,
                 return_document=ReturnDocument.AFTER,
             )
         if document is None:
@@ -109,7 +112,7 @@ class MongoRooms:
 
     async def delete(self, owner: str, room_id: str) -> None:
         async def work(session: Session) -> None:
-            await closed_room(self._database, owner, room_id, session)
+            await closed_document(self._database, owner, room_id, session)
             # The room last: until it is gone, a deletion cut short can be asked for again.
             await self._database["messages"].delete_many(within(room_id), session=session)
             await self._database["runs"].delete_many({"room": room_id}, session=session)
@@ -126,25 +129,34 @@ def within(room_id: str, after: str | None = None, up_to: str | None = None) -> 
     return {"_id": {"$gt": low, "$lte": message_id(room_id, up_to)}}
 
 
-async def owned_room(
-    database: MongoDatabase, owner: str, room_id: str, session: Session = None
-) -> Room:
+async def owned_room(database: MongoDatabase, owner: str, room_id: str) -> Room:
     """The owner's room; NotFound otherwise."""
-    document = await database["rooms"].find_one({"_id": room_id, "owner": owner}, session=session)
+    where = {"_id": room_id, "owner": owner}
+    document = await database["rooms"].find_one(where, ROOM_ALONE)
     if document is None:
         raise NotFound.of("room")
     return room_from(document)
 
 
-async def closed_room(
+async def owned_document(
     database: MongoDatabase, owner: str, room_id: str, session: Session = None
-) -> Room:
-    """The owner's room while no turn is open in it; Conflict ``room_busy`` otherwise."""
-    room = await owned_room(database, owner, room_id, session)
-    if room.open_turn is not None:
+) -> Document:
+    """All of the owner's room, its newest turn with it; NotFound otherwise."""
+    document = await database["rooms"].find_one({"_id": room_id, "owner": owner}, session=session)
+    if document is None:
+        raise NotFound.of("room")
+    return document
+
+
+async def closed_document(
+    database: MongoDatabase, owner: str, room_id: str, session: Session = None
+) -> Document:
+    """The same while no turn is open in it; Conflict ``room_busy`` otherwise."""
+    document = await owned_document(database, owner, room_id, session)
+    if document["open"] is not None:
         raise Conflict(
             "A turn is running in this room.",
             code="room_busy",
-            details={"run_id": room.open_turn.run_id},
+            details={"run_id": document["open"]["run_id"]},
         )
-    return room
+    return document

@@ -1,4 +1,4 @@
-"""The board of runs in MongoDB: leases and wishes to stop stand with the records of runs.
+"""The board of runs in MongoDB: leases and wishes to stop stand with the open turns of rooms.
 
 The runs of a user are counted in one document, which goes with the last of them. Events are not
 kept: who follows from another process gets the stored answer when it is there.
@@ -11,7 +11,6 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.write_concern import WriteConcern
 
 from memory.board import LEASE_SECONDS
-from memory.errors import Unavailable
 from memory.keys import new_id
 from memory.mongo.database import MongoDatabase
 from memory.mongo.documents import Document
@@ -44,9 +43,9 @@ class MongoBoard:
 
     def __init__(self, database: MongoDatabase) -> None:
         # What is lost with a primary is told again within two seconds.
-        self._runs, self._counted = (
+        self._rooms, self._runs, self._counted = (
             database[name].with_options(write_concern=WriteConcern(w=1))
-            for name in ("runs", "counted_runs")
+            for name in ("rooms", "runs", "counted_runs")
         )
         self._worker = new_id("worker")
 
@@ -76,44 +75,39 @@ class MongoBoard:
             if not gone.deleted_count:
                 await self._counted.update_one(its, {"$pull": {"runs": {"id": run.id}}})
 
-    async def take(self, run: Run) -> None:
-        if await self.renew([run.id]):
-            raise Unavailable("This run was closed before it began; please try again.")
-
     async def renew(self, run_ids: Collection[str]) -> Collection[str]:
-        mine: Document = {"_id": {"$in": list(run_ids)}, "status": "running"}
+        open_ones: Document = {"open.run_id": {"$in": list(run_ids)}}
         with mapped_errors():
-            changed = await self._runs.update_many(
-                mine, [{"$set": {"worker": self._worker, "held_until": _UNTIL}}]
+            changed = await self._rooms.update_many(
+                open_ones, [{"$set": {"open.worker": self._worker, "open.held_until": _UNTIL}}]
             )
             if changed.matched_count == len(run_ids):
                 return []
-            failed = self._runs.find(
-                {"_id": {"$in": list(run_ids)}, "status": "failed"}, {"_id": 1}
-            )
-            return [document["_id"] async for document in failed]
+            return [*await self._failed(run_ids)]
+
+    async def _failed(self, run_ids: Collection[str]) -> Collection[str]:
+        failed = {"_id": {"$in": list(run_ids)}, "status": "failed"}
+        newest = self._rooms.find({"last.run._id": failed["_id"]}, {"last.run": 1})
+        runs = [document["last"]["run"] async for document in newest]
+        found = {run["_id"] for run in runs if run["status"] == "failed"}
+        return found | {document["_id"] async for document in self._runs.find(failed, {"_id": 1})}
 
     async def held(self, run_id: str) -> bool:
-        held = {"_id": run_id, "$expr": {"$gt": ["$held_until", "$$NOW"]}}
+        held = {"open.run_id": run_id, "$expr": {"$gt": ["$open.held_until", "$$NOW"]}}
         with mapped_errors():
-            return await self._runs.find_one(held, {"_id": 1}) is not None
-
-    async def drop(self, run: Run) -> None:
-        with mapped_errors():
-            await self._runs.update_one({"_id": run.id}, {"$unset": {"held_until": ""}})
+            return await self._rooms.find_one(held, {"_id": 1}) is not None
 
     async def ask_to_stop(self, run_id: str) -> None:
         with mapped_errors():
-            await self._runs.update_one(
-                {"_id": run_id, "status": "running"}, {"$set": {"to_stop": True}}
-            )
+            await self._rooms.update_one({"open.run_id": run_id}, {"$set": {"open.to_stop": True}})
 
     async def to_stop(self, run_ids: Collection[str]) -> Collection[str]:
+        asked = {"open.run_id": {"$in": list(run_ids)}, "open.to_stop": True}
         with mapped_errors():
-            asked = self._runs.find({"_id": {"$in": list(run_ids)}, "to_stop": True}, {"_id": 1})
-            return [document["_id"] async for document in asked]
+            found = self._rooms.find(asked, {"open.run_id": 1})
+            return [document["open"]["run_id"] async for document in found]
 
-    async def append(self, run_id: str, events: Sequence[Event]) -> int:
+    async def append(self, run: Run, events: Sequence[Event]) -> int:
         return events[-1].id
 
     async def close(self, run_id: str, events: Sequence[Event]) -> bool:
