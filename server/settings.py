@@ -227,8 +227,9 @@ class Settings(BaseModel):
 
     @property
     def checkpointer_name(self) -> Literal["sqlite", "mongo", "redis"]:
-        """Where the state of rooms is kept: with the rest, unless set apart."""
-        return self.checkpointer or ("mongo" if self.mongodb_url else "sqlite")
+        """Where the state of rooms is kept: in Redis or with the rest, unless set apart."""
+        with_the_rest: Literal["sqlite", "mongo"] = "mongo" if self.mongodb_url else "sqlite"
+        return self.checkpointer or ("redis" if self.redis_url else with_the_rest)
 
     @property
     def uses_file(self) -> bool:

@@ -30,7 +30,7 @@ from memory.sqlite.run_records import SQLiteRunRecords
 from memory.sqlite.sessions import SQLiteSessions
 from memory.sqlite.usage import SQLiteUsageRecords
 from memory.sqlite.users import SQLiteUsers
-from memory.usage import UsageRecords
+from memory.usage import GatheredUsage, UsageRecords
 from server.objects import open_objects
 from server.settings import Settings
 
@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from memory.embeddings import Vectors
+    from memory.mongo.checkpoints import MongoSaver
     from memory.mongo.database import MongoDatabase
     from memory.redis.connection import Client
+    from memory.sqlite.checkpoints import SQLiteSaver
 
 Check = Callable[[], Awaitable[object]]
 
@@ -109,7 +111,8 @@ async def _on_sqlite(
     database = await _database(settings, stack)
 
     async def make_checkpointer() -> "BaseCheckpointSaver[Any]":
-        return _with_redis(settings, _sqlite_saver(database), redis)
+        saver = _sqlite_saver(database)
+        return await _in_redis(settings, saver, redis) or saver
 
     async def forget() -> None:
         await database.forget()
@@ -129,7 +132,7 @@ async def _on_sqlite(
         attachments=attachments,
         users=SQLiteUsers(database),
         sessions=_sessions(settings, redis) or SQLiteSessions(database, lifetime(settings)),
-        usage=SQLiteUsageRecords(database),
+        usage=_gathered(SQLiteUsageRecords(database), stack),
         objects=objects,
         blobs=blobs,
         redis=redis,
@@ -163,8 +166,8 @@ async def _on_mongo(
     file = await _database(settings, stack) if settings.checkpointer_name == "sqlite" else None
 
     async def make_checkpointer() -> "BaseCheckpointSaver[Any]":
-        durable = _sqlite_saver(file) if file else await _mongo_saver(database)
-        return _with_redis(settings, durable, redis)
+        saver = _sqlite_saver(file) if file else await _mongo_saver(database)
+        return await _in_redis(settings, saver, redis) or saver
 
     async def forget() -> None:
         if file is not None:
@@ -185,7 +188,7 @@ async def _on_mongo(
         attachments=attachments,
         users=MongoUsers(database),
         sessions=_sessions(settings, redis) or MongoSessions(database, lifetime(settings)),
-        usage=MongoUsageRecords(database),
+        usage=_gathered(MongoUsageRecords(database), stack),
         objects=objects,
         blobs=blobs,
         redis=redis,
@@ -207,6 +210,12 @@ def _attachments(settings: Settings, archive: Archive, files: Files, blobs: Blob
         max_bytes=settings.max_file,
         uploads=settings.data / "uploads",
     )
+
+
+def _gathered(records: UsageRecords, stack: AsyncExitStack) -> UsageRecords:
+    usage = GatheredUsage(records)
+    stack.push_async_callback(usage.close)
+    return usage
 
 
 def lifetime(settings: Settings) -> Lifetime:
@@ -260,13 +269,13 @@ def _checks(rooms: Rooms, redis: "Client | None", objects: Objects) -> Mapping[s
     return always if redis is None else {**always, "redis": ping}
 
 
-def _sqlite_saver(database: Database) -> "BaseCheckpointSaver[Any]":
+def _sqlite_saver(database: Database) -> "SQLiteSaver":
     from memory.sqlite.checkpoints import SQLiteSaver
 
     return SQLiteSaver(database, keep="latest")
 
 
-async def _mongo_saver(database: "MongoDatabase") -> "BaseCheckpointSaver[Any]":
+async def _mongo_saver(database: "MongoDatabase") -> "MongoSaver":
     from memory.mongo.checkpoints import MongoSaver
 
     saver = MongoSaver(database.database, keep="latest")
@@ -287,18 +296,17 @@ def _mongo_vectors(database: "MongoDatabase") -> "Vectors":
     return MongoVectors(database, SearchNodes(database))
 
 
-def _with_redis(
-    settings: Settings, durable: "BaseCheckpointSaver[Any]", redis: "Client | None"
-) -> "BaseCheckpointSaver[Any]":
-    """Redis alone where the settings say so; else its copy before the durable one, if there is any.
+async def _in_redis(
+    settings: Settings, beside: "SQLiteSaver | MongoSaver", redis: "Client | None"
+) -> "BaseCheckpointSaver[Any] | None":
+    """The saver in Redis if checkpoints are kept there; none are left beside it then.
 
-    Nothing is lost with it: a state that is missing is made anew from the history.
+    What stood there from before would otherwise outlive a deletion.
     """
-    if redis is None:
-        return durable
-    from memory.hot_checkpoints import HotSaver
-    from memory.redis.checkpoints import RedisSaver
+    if redis is None or settings.checkpointer_name != "redis":
+        return None
+    from memory.redis.hot_checkpoints import HotSaver
 
-    hot_for = timedelta(seconds=settings.hot_seconds) if settings.hot_seconds else None
-    hot = RedisSaver(redis, keep="latest", ttl=hot_for)
-    return hot if settings.checkpointer_name == "redis" else HotSaver(hot, durable)
+    await beside.clear()
+    ttl = timedelta(seconds=settings.hot_seconds) if settings.hot_seconds else None
+    return HotSaver(redis, keep="latest", ttl=ttl)

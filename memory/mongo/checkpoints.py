@@ -81,6 +81,12 @@ class MongoSaver(Saver):
             for collection in (self._places, self._history):
                 await collection.create_index("g", sparse=True, name="by_run")
 
+    async def clear(self) -> None:
+        """Drop the checkpoints of all threads."""
+        with mapped_errors():
+            for collection in (self._places, self._history, self._pages):
+                await collection.drop()
+
     async def _read(self, place: Place, checkpoint_id: str | None) -> Stored | None:
         with mapped_errors():
             for _ in range(READS):

@@ -40,6 +40,15 @@ class SQLiteSaver(Saver):
         super().__init__(keep=keep, types=types)
         self._database = database
 
+    async def clear(self) -> None:
+        """Drop the checkpoints of all threads."""
+
+        def clear(connection: sqlite3.Connection) -> None:
+            for table in _TABLES:
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608
+
+        await self._database.write(clear)
+
     async def _read(self, place: Place, checkpoint_id: str | None) -> Stored | None:
         def read(connection: sqlite3.Connection) -> Stored | None:
             head = _head(connection, place, checkpoint_id)

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import httpx
 import pytest
-from pymongo import AsyncMongoClient
 
-from memory.mongo.checkpoints import MongoSaver
+from memory.redis.checkpoints import RedisSaver
+from memory.redis.connection import open_redis
 from tests.services.mongo import MongoServer
 from tests.services.openai_server import Call, OpenAIServer, Reply
 from tests.services.process import ServerProcess
@@ -59,15 +59,14 @@ class House:
     model: OpenAIServer
     mongo: MongoServer
     redis: RedisServer
-    database: str
 
     def server(self, name: str) -> ServerProcess:
         return self.mongo if name == "mongo" else self.redis
 
     async def state(self, room: str) -> list[str]:
         """The keys of the messages in the room's checkpoint."""
-        async with AsyncMongoClient[dict[str, Any]](self.mongo.url(self.database)) as client:
-            saver = MongoSaver(client.get_default_database(), keep="latest")
+        async with open_redis(self.redis.url) as client:
+            saver = RedisSaver(client, keep="latest")
             found = await saver.aget_tuple({"configurable": {"thread_id": room}})
         assert found is not None
         return [message.id for message in found.checkpoint["channel_values"]["messages"]]
@@ -94,7 +93,7 @@ async def house(
     await server.start()
     try:
         async with httpx.AsyncClient(base_url=server.address, timeout=PATIENCE_SECONDS) as client:
-            yield House(client, openai_server, own_mongo, own_redis, database)
+            yield House(client, openai_server, own_mongo, own_redis)
     finally:
         await server.kill()
 

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from memory.mongo.checkpoints import MongoSaver
-from memory.mongo.database import MongoDatabase
+from memory.redis.checkpoints import RedisSaver
+from memory.redis.connection import open_redis
 from memory.sqlite.checkpoints import SQLiteSaver
 from memory.sqlite.database import Database
 from tests.services.openai_server import Call, OpenAIServer, Reply
@@ -85,7 +85,7 @@ def settings(model: OpenAIServer) -> dict[str, str]:
 
 
 async def test_killed_at_any_moment_nothing_acknowledged_is_lost(
-    embedded: TomatoServer, on_servers: TomatoServer, mongo_url: str
+    embedded: TomatoServer, on_servers: TomatoServer, redis_url: str
 ) -> None:
     kept = await asyncio.gather(power_cuts(embedded, 25), power_cuts(on_servers, 50))
     database = await Database.open(embedded.data / "tomato.db")
@@ -93,8 +93,8 @@ async def test_killed_at_any_moment_nothing_acknowledged_is_lost(
         await assert_same_state(SQLiteSaver(database, keep="latest"), kept[0])
     finally:
         await database.close()
-    async with MongoDatabase.open(mongo_url) as mongo:
-        await assert_same_state(MongoSaver(mongo.database, keep="latest"), kept[1])
+    async with open_redis(redis_url) as redis:
+        await assert_same_state(RedisSaver(redis, keep="latest"), kept[1])
 
 
 async def power_cuts(server: TomatoServer, seed: int) -> dict[str, list[str]]:

@@ -198,9 +198,15 @@ def test_the_model_follows_what_is_there(given: dict[str, object], name: str) ->
     ("given", "checkpointer", "uses_file", "storage"),
     [
         ({}, "sqlite", True, "SQLite data/tomato.db"),
-        ({"redis_url": "redis://h"}, "sqlite", True, "SQLite data/tomato.db with Redis"),
+        ({"redis_url": "redis://h"}, "redis", True, "SQLite data/tomato.db with Redis"),
         ({"mongodb_url": "mongodb://u:secret@h/d"}, "mongo", False, "MongoDB"),
         ({"mongodb_url": "mongodb://h/d", "checkpointer": "sqlite"}, "sqlite", True, "MongoDB"),
+        (
+            {"mongodb_url": "mongodb://h/d", "redis_url": "redis://h", "checkpointer": "mongo"},
+            "mongo",
+            False,
+            "MongoDB with Redis",
+        ),
         (
             {"mongodb_url": "mongodb://h/d", "redis_url": "redis://h", "checkpointer": "redis"},
             "redis",
