@@ -26,8 +26,8 @@ async def report(settings: Settings, *, repair: bool) -> bool:
     well = True
     async for finding in examine(settings, repair=repair):
         well = well and finding.level != "problem"
-        how = f". To mend it: {finding.mend}" if finding.mend else ""
-        click.echo(f"{finding.level:8} {finding.part}: {finding.says}{how}")
+        says = f"{finding.says.removesuffix('.')}. To mend it: " if finding.mend else finding.says
+        click.echo(f"{finding.level:8} {finding.part}: {says}{finding.mend}")
     return well
 
 
