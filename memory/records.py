@@ -223,7 +223,7 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a run's stream; ``id`` grows by one from 1."""
+    """One event of a run's stream; ``id`` grows, by one unless a worker was lost."""
 
     id: int
     name: str
