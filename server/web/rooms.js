@@ -25,10 +25,12 @@ export class Rooms {
     );
   }
 
+  /** Show the room of the address, or at once, before the list is there, the place of a new one. */
   async prepare() {
-    await this.#load();
     const id = location.hash.match(/^#\/rooms\/(\S+)$/)?.[1];
-    await this.open(id ? await this.#find(id) : null);
+    if (!id) await this.open(null);
+    await this.#load().catch(this.failed);
+    if (id) await this.open(await this.#find(id));
   }
 
   async #find(id) {

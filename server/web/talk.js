@@ -48,6 +48,7 @@ export class Talk {
       id: "message",
       rows: "1",
       maxlength: "32000",
+      disabled: true, // until it is known which room it is for
       placeholder: T.messagePlaceholder,
       "aria-label": T.message,
       oninput: () => this.#grow(),
@@ -112,6 +113,7 @@ export class Talk {
   async open(room) {
     this.#leave();
     this.#room = room;
+    this.field.disabled = false;
     this.#views = [];
     this.#cursor = null;
     this.list.replaceChildren();

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Download, Locator, Page, expect
+from playwright.async_api import Browser, Download, Locator, Page, Route, expect
 
 from tests.services.chromium import PICTURES, watched
 from tests.services.cutting_proxy import CuttingProxy
@@ -301,6 +301,39 @@ async def test_an_answer_can_be_stopped(
         openai_server.release()
         await say(page, "and now?")
         await expect(page.locator(".message.assistant strong")).to_be_visible()
+
+
+async def test_a_question_is_answered_before_the_rooms_are_listed(
+    browser: Browser, server: TomatoServer, openai_server: OpenAIServer
+) -> None:
+    openai_server.reply(Reply(text=ENGLISH.answer, hold_at=5))
+    openai_server.script = model_of(ENGLISH)
+    asking, listed, answering = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def rooms(route: Route) -> None:
+        """The list as it was before the question, told after it."""
+        await asking.wait()
+        answer = await route.fetch()
+        listed.set()
+        await answering.wait()
+        await route.fulfill(response=answer)
+
+    async def chat(route: Route) -> None:
+        asking.set()
+        await listed.wait()
+        await route.continue_()
+
+    async with watched(browser, server.address, **options(ENGLISH)) as page:
+        await page.route("**/api/rooms?*", rooms)
+        await page.route("**/chat", chat)
+        await enter(page, server.address, ENGLISH)
+        await say(page, ENGLISH.question)
+        await openai_server.held()
+        async with page.expect_response("**/api/rooms?*"):
+            answering.set()
+        await expect(page.locator(".rooms .current")).to_be_visible()
+        await page.get_by_role("button", name=ENGLISH.stop).click(timeout=5000)
+        await expect(page.locator(".note").first).to_contain_text("Stopped, as you asked.")
 
 
 async def test_two_tabs_see_one_answer(
