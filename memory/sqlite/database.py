@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -21,7 +22,12 @@ Work = Callable[[sqlite3.Connection], T]
 
 BUSY_SECONDS = 5.0
 READERS = 4
-LOG_PAGES = 128
+LOG_BYTES = 128 * 4096
+"""How large the write-ahead log may grow before it is copied into the file, beside the writes."""
+LOG_SHARE = 16
+"""What part of a large file its log may be as large as."""
+FULL_LOG_PAGES = 4096
+"""From when on a write copies the log itself; SQLite's pages have 4,096 bytes."""
 
 
 class Database:
@@ -33,6 +39,8 @@ class Database:
         self._opened: list[sqlite3.Connection] = []
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="sqlite-log")
+        self._copying = threading.Lock()
 
     @classmethod
     async def open(cls, path: Path, migrations: Sequence[str] = MIGRATIONS) -> Self:
@@ -54,7 +62,7 @@ class Database:
 
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` in one transaction; all of it is on disk at return, or none of it."""
-        return await self._run(self._writer, lambda connection: _transaction(connection, work))
+        return await self._run(self._writer, lambda connection: self._write(connection, work))
 
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` on one consistent view of the file."""
@@ -62,7 +70,7 @@ class Database:
 
     async def forget(self) -> None:
         """Empty the write-ahead log, so that no byte of what was deleted stays in it."""
-        await self._run(self._writer, _empty_log)
+        await self._run(self._writer, self._empty_log)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
@@ -70,8 +78,36 @@ class Database:
     def _close(self) -> None:
         self._readers.shutdown()
         self._writer.shutdown()
+        self._keeper.shutdown()
         while self._opened:
             self._opened.pop().close()
+
+    def _write(self, connection: sqlite3.Connection, work: Work[T]) -> T:
+        result = _transaction(connection, work)
+        if not self._copying.locked() and self._log_is_long():
+            self._keeper.submit(self._copy_log)
+        return result
+
+    def _log_is_long(self) -> bool:
+        try:
+            log, file = Path(f"{self.path}-wal").stat().st_size, self.path.stat().st_size
+        except OSError:
+            return False  # what was written is written, whatever becomes of the log
+        return log > max(LOG_BYTES, file // LOG_SHARE)
+
+    def _copy_log(self) -> None:
+        """Copy the log into the file; no write waits for it."""
+        with self._copying, suppress(sqlite3.Error):  # the next write has it done again
+            self._connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def _empty_log(self, connection: sqlite3.Connection) -> None:
+        # SQLite refuses a second copier at once, without waiting for the first.
+        with self._copying:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise Unavailable(
+                "The data file is busy; what was deleted will be wiped at the next try."
+            )
 
     async def _run(self, pool: ThreadPoolExecutor, work: Work[T]) -> T:
         loop = asyncio.get_running_loop()
@@ -100,9 +136,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     # A commit must outlive a power cut: in WAL mode only FULL waits for the disk.
     connection.execute("PRAGMA synchronous = FULL")
-    # SQLite's own limit is 4 MiB: more than the talks of many a user.
-    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
-    connection.execute(f"PRAGMA journal_size_limit = {LOG_PAGES * 4096}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {FULL_LOG_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
     return connection
 
 
@@ -135,12 +170,6 @@ def fresh_schema(migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
         for statement in _statements(script):
             connection.execute(statement)
     return connection
-
-
-def _empty_log(connection: sqlite3.Connection) -> None:
-    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        raise Unavailable("The data file is busy; what was deleted will be wiped at the next try.")
 
 
 def _migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
