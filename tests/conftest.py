@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import hypothesis
 import pytest
 from pytest_socket import disable_socket, socket_allow_hosts
 
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 UNIT = Path(__file__).parent / "unit"
+
+# A busy machine is no fault of what is tested.
+hypothesis.settings.register_profile(
+    "patient",
+    parent=hypothesis.settings.default,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("patient")
 
 pytest_plugins = [
     f"tests.services.{name}"

@@ -1,14 +1,15 @@
 """What a turn costs: CPU, turns a second, time to the first token, beside two yardsticks.
 
-    python -m tests.benchmarks.turns [--quick] [--embedded]
+    python -m tests.benchmarks.turns [--quick]
 
-All in one run: Tomato on MongoDB and Redis (or its embedded file), N = FastAPI + create_agent +
-ChatOpenAI with nothing stored, M = the same with the stock MongoDB saver. The model is a fast fake
-in another process, the load client in a third; the client's own CPU is shown, to prove that it is
-not the bottleneck. Rounds of the three take turns, because machines are noisy.
+All in one run: Tomato on MongoDB and Redis, Tomato on its embedded file, N = FastAPI +
+create_agent + ChatOpenAI with nothing stored, M = the same with the stock MongoDB saver. The model
+is a fast fake in another process, the load client in a third; the client's own CPU is shown, to
+prove that it is not the bottleneck. Rounds of the four take turns, because machines are noisy.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -45,6 +46,7 @@ class Subject:
     port: int
     kind: str
     header: list[str] = field(default_factory=list)
+    stores: list[psutil.Process] = field(default_factory=list)
 
     def paths(self, rooms: int) -> list[str]:
         if self.kind == "yardstick":
@@ -70,12 +72,17 @@ class Subject:
         used = [self.process, *self.process.children(recursive=True)]
         return float(sum(one.cpu_times().user + one.cpu_times().system for one in used))
 
+    def written(self) -> int:
+        """Bytes that the server and its stores have given to the disk."""
+        return sum(one.io_counters().write_bytes for one in (self.process, *self.stores))
+
 
 @dataclass
 class Figures:
     """One subject's measured rounds at one number of rooms."""
 
     cpu_ms: list[float] = field(default_factory=list)
+    written_kb: list[float] = field(default_factory=list)
     rate: list[float] = field(default_factory=list)
     firsts: list[float] = field(default_factory=list)
     wholes: list[float] = field(default_factory=list)
@@ -85,7 +92,7 @@ class Figures:
 
 def _round(subject: Subject, rooms: int, turns: int, message: str, figures: Figures | None) -> None:
     paths = subject.paths(rooms)
-    before = subject.cpu()
+    before, written = subject.cpu(), subject.written()
     command = [
         *(sys.executable, "-m", "tests.benchmarks.speed.load", "--port", str(subject.port)),
         *("--paths", json.dumps(paths), "--turns", str(turns)),
@@ -98,6 +105,7 @@ def _round(subject: Subject, rooms: int, turns: int, message: str, figures: Figu
     result = json.loads(ended.stdout)
     count = rooms * turns
     figures.cpu_ms.append((subject.cpu() - before) * 1000 / count)
+    figures.written_kb.append((subject.written() - written) / 1000 / count)
     figures.rate.append(count / result["seconds"])
     figures.firsts.extend(result["firsts"])
     figures.wholes.extend(result["wholes"])
@@ -136,13 +144,10 @@ def _await(url: str) -> None:
     raise RuntimeError(f"{url} does not answer")
 
 
-def _open(stack: ExitStack, pace: float, embedded: bool) -> list[Subject]:
+def _open(stack: ExitStack, pace: float) -> list[Subject]:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    mongo, redis = MongoServer(folder / "mongo"), RedisServer(folder / "redis")
-    for server in (mongo, redis):
-        server.folder.mkdir()
-        server.start()
-        stack.callback(server.kill)
+    mongo = stack.enter_context(MongoServer(folder / "mongo"))
+    redis = stack.enter_context(RedisServer(folder / "redis"))
     model = stack.enter_context(
         _process(
             [sys.executable, "-m", "tests.benchmarks.speed.model_server", "--pace", pace],
@@ -151,13 +156,28 @@ def _open(stack: ExitStack, pace: float, embedded: bool) -> list[Subject]:
         )
     )
     base_url = f"http://127.0.0.1:{int(model.first)}/v1"
-    ports = free_ports(3)
-    stores = {} if embedded else {"MONGODB_URL": mongo.url("bench"), "REDIS_URL": redis.url}
-    tomato = stack.enter_context(
+    on_servers = {"MONGODB_URL": mongo.url("bench"), "REDIS_URL": redis.url}
+    subjects = [
+        _tomato(stack, "tomato", folder / "tomato", base_url, on_servers),
+        _tomato(stack, "embedded", folder / "embedded", base_url, {}),
+        _yardstick(stack, "N", base_url, []),
+        _yardstick(stack, "M", base_url, ["--mongodb", mongo.url()]),
+    ]
+    stores = [psutil.Process(one.process.pid) for one in (mongo, redis) if one.process]
+    for subject in (subjects[0], subjects[3]):
+        subject.stores = stores
+    return subjects
+
+
+def _tomato(
+    stack: ExitStack, name: str, data: Path, base_url: str, stores: dict[str, str]
+) -> Subject:
+    (port,) = free_ports(1)
+    process = stack.enter_context(
         _process(
-            [TOMATO, "serve", "--port", ports[0]],
+            [TOMATO, "serve", "--port", port],
             {
-                "TOMATO_DATA": str(folder / "data"),
+                "TOMATO_DATA": str(data),
                 "TOMATO_MODEL": "openai:fake",
                 "OPENAI_API_KEY": "key",
                 "OPENAI_BASE_URL": base_url,
@@ -165,27 +185,21 @@ def _open(stack: ExitStack, pace: float, embedded: bool) -> list[Subject]:
                 "TOMATO_RUNS_PER_USER": "1000",
                 **stores,
             },
-            f"http://127.0.0.1:{ports[0]}/readyz",
+            f"http://127.0.0.1:{port}/readyz",
         )
     )
-    header = [f"Authorization: Bearer {_sign_in(ports[0])}"]
-    subjects = [Subject("tomato", tomato, ports[0], "tomato", header)]
-    for name, port, more in (
-        ("N", ports[1], []),
-        ("M", ports[2], ["--mongodb", mongo.url()]),
-    ):
-        process = stack.enter_context(
-            _process(
-                [
-                    *(sys.executable, "-m", "tests.benchmarks.speed.yardstick"),
-                    *("--port", port, "--model", base_url, *more),
-                ],
-                {},
-                f"http://127.0.0.1:{port}/docs",
-            )
-        )
-        subjects.append(Subject(name, process, port, "yardstick"))
-    return subjects
+    header = [f"Authorization: Bearer {_sign_in(port)}"]
+    return Subject(name, process, port, "tomato", header)
+
+
+def _yardstick(stack: ExitStack, name: str, base_url: str, more: list[str]) -> Subject:
+    (port,) = free_ports(1)
+    command = [
+        *(sys.executable, "-m", "tests.benchmarks.speed.yardstick"),
+        *("--port", port, "--model", base_url, *more),
+    ]
+    process = stack.enter_context(_process(command, {}, f"http://127.0.0.1:{port}/docs"))
+    return Subject(name, process, port, "yardstick")
 
 
 def _sign_in(port: int) -> str:
@@ -222,44 +236,42 @@ def _measure(
 def _table(title: str, figures: dict[str, Figures]) -> None:
     print(f"\n{title}\n")
     print(
-        "| | CPU ms/turn | turns/s | first token p50 ms | turn p50/p95/p99 ms | RSS MB"
-        " | client CPU |"
+        "| | CPU ms/turn | turns/s | first token p50 ms | turn p50/p95/p99 ms | written kB/turn"
+        " | RSS MB | client CPU |"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, one in figures.items():
         wholes = "/".join(
             f"{_percentile(one.wholes, part) * 1000:.0f}" for part in (0.5, 0.95, 0.99)
         )
         print(
             f"| {name} | {statistics.median(one.cpu_ms):.1f} | {statistics.median(one.rate):.0f} |"
-            f" {statistics.median(one.firsts) * 1000:.1f} | {wholes} | {one.rss:.0f} |"
+            f" {statistics.median(one.firsts) * 1000:.1f} | {wholes} |"
+            f" {statistics.median(one.written_kb):.1f} | {one.rss:.0f} |"
             f" {statistics.median(one.client_cpu):.0%} |"
         )
-    ours = figures["tomato"]
-    for name in ("N", "M"):
-        if name in figures:
-            other = figures[name]
-            cpu = statistics.median(ours.cpu_ms) / statistics.median(other.cpu_ms)
-            rate = statistics.median(ours.rate) / statistics.median(other.rate)
-            first = statistics.median(ours.firsts) / statistics.median(other.firsts)
-            print(f"\ntomato : {name} = CPU {cpu:.2f}, turns/s {rate:.2f}, first token {first:.2f}")
+    for ours, name in itertools.product(("tomato", "embedded"), ("N", "M")):
+        one, other = figures[ours], figures[name]
+        cpu = statistics.median(one.cpu_ms) / statistics.median(other.cpu_ms)
+        rate = statistics.median(one.rate) / statistics.median(other.rate)
+        first = statistics.median(one.firsts) / statistics.median(other.firsts)
+        print(f"\n{ours} : {name} = CPU {cpu:.2f}, turns/s {rate:.2f}, first token {first:.2f}")
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true", help="one short round of each")
-    options.add_argument("--embedded", action="store_true", help="Tomato on its own file")
     given = options.parse_args()
     rounds = 1 if given.quick else 3
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with ExitStack() as stack:
-        subjects = _open(stack, 0.0, given.embedded)
+        subjects = _open(stack, 0.0)
         for rooms, turns in ((1, 40), (16, 8), (64, 4)):
             figures = _measure(subjects, rooms, turns, rounds, MESSAGE)
             _table(f"{rooms} rooms, tokens at once", figures)
         _table("16 rooms, one tool call", _measure(subjects, 16, 6, rounds, TOOL_MESSAGE))
     with ExitStack() as stack:
-        subjects = _open(stack, 0.01, given.embedded)
+        subjects = _open(stack, 0.01)
         _table("64 rooms, a token each 10 ms", _measure(subjects, 64, 3, rounds, MESSAGE))
 
 
