@@ -257,7 +257,7 @@ async def test_mongo_away(tmp_path: Path) -> None:
 
 
 async def test_redis_away(tmp_path: Path) -> None:
-    with RedisServer(tmp_path / "redis") as server:
+    with RedisServer(tmp_path / "redis", fsync="always") as server:
         async with Redis.from_url(server.url) as client:
             await _check_away(RedisSaver(client), server)
 
@@ -338,7 +338,7 @@ async def test_mongo_killed_while_writing(tmp_path: Path) -> None:
 
 
 async def test_redis_killed_while_writing(tmp_path: Path) -> None:
-    with RedisServer(tmp_path / "redis") as server:
+    with RedisServer(tmp_path / "redis", fsync="always") as server:
         async with Redis.from_url(server.url) as client:
             for keep in KEEPS:
                 await _kill_while_writing(RedisSaver(client, keep=keep, prefix=keep), server)

@@ -47,7 +47,7 @@ def own_mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]
 @pytest.fixture(scope="module")
 def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A Redis that no other test minds losing."""
-    with RedisServer(tmp_path_factory.mktemp("own-redis")) as server:
+    with RedisServer(tmp_path_factory.mktemp("own-redis"), fsync="always") as server:
         yield server
 
 

