@@ -65,6 +65,7 @@ class GatheredUsage:
         self._records = records
         self._counted: dict[tuple[str, date], DayUsage] = {}
         self._telling: asyncio.Task[None] | None = None
+        self._order = asyncio.Lock()  # who reads waits for what is just being told
 
     async def add(self, counts: Collection[Counted]) -> None:
         for owner, more in counts:
@@ -84,14 +85,13 @@ class GatheredUsage:
     async def delete_all(self, owner: str) -> None:
         # Another process may still have counts of turns that ended a moment ago.
         await asyncio.sleep(2 * TOLD_SECONDS)
+        await self._tell()
         await self._records.delete_all(owner)
 
     async def close(self) -> None:
         """Tell what was counted."""
-        await self._tell()
         if self._telling is not None:
-            self._telling.cancel()
-            await asyncio.gather(self._telling, return_exceptions=True)
+            await self._telling
 
     async def _tell_soon(self) -> None:
         while self._counted:
@@ -99,10 +99,12 @@ class GatheredUsage:
             await self._tell()
 
     async def _tell(self) -> None:
-        counts, self._counted = self._counted, {}
-        if not counts:
-            return
-        try:
-            await self._records.add([(owner, counted) for (owner, _), counted in counts.items()])
-        except StoreError as error:
-            _log.warning("usage not counted", extra={"code": error.code, "days": len(counts)})
+        async with self._order:
+            counts, self._counted = self._counted, {}
+            if not counts:
+                return
+            told = [(owner, counted) for (owner, _), counted in counts.items()]
+            try:
+                await self._records.add(told)
+            except StoreError as error:
+                _log.warning("usage not counted", extra={"code": error.code, "days": len(counts)})

@@ -1,9 +1,10 @@
 """What counters of usage promise, held against every store."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import date
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -90,3 +91,29 @@ async def test_what_was_counted_is_told_by_itself_and_at_the_end(stored: UsageRe
     await gathered.close()
     assert (await stored.day(ME, MONDAY)).turns == 2
     assert (await stored.day(OTHER, MONDAY)).turns == 1
+
+
+async def test_counts_on_their_way_are_waited_for(stored: UsageRecords) -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.asked, self.go = asyncio.Event(), asyncio.Event()
+
+        async def add(self, counts: Collection[Counted]) -> None:
+            self.asked.set()
+            await self.go.wait()
+            await stored.add(counts)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(stored, name)
+
+    slow = Slow()
+    gathered = GatheredUsage(cast("UsageRecords", slow))
+    await gathered.add([counted(ME, MONDAY, Usage(input_tokens=1))])
+    await slow.asked.wait()
+    reading = asyncio.create_task(gathered.day(ME, MONDAY))
+    closing = asyncio.create_task(gathered.close())
+    await asyncio.sleep(0.05)
+    slow.go.set()
+    assert (await reading).turns == 1
+    await closing
+    assert (await stored.day(ME, MONDAY)).turns == 1
