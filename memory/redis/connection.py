@@ -50,8 +50,11 @@ class Gathering(Redis):
         if args[0] in _BLOCKING:
             return await self._alone(args, options)
         if self._busy:
-            reply = asyncio.get_running_loop().create_future()
-            self._asked.append(_Asked(args, options, reply))
+            reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            # Encoded here, so that what can't be sent is refused to who asked for it alone.
+            name, *values = args
+            encode = self.get_encoder().encode  # type: ignore[no-untyped-call]
+            self._asked.append(_Asked((name, *map(encode, values)), options, reply))
             return await reply
         self._busy = True
         try:

@@ -1,13 +1,16 @@
 """What Redis is asked is in the core of Redis 7.0 and of every Valkey: no module, nothing newer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from redis.asyncio import Redis
+from redis.exceptions import DataError, ResponseError
 
 from memory.board import Board
 from memory.events import done_data
@@ -117,3 +120,18 @@ async def test_only_core_commands_are_sent(redis: Redis) -> None:
 async def test_a_command_of_a_script_is_seen(redis: Redis) -> None:
     await redis.register_script("return redis.call('OBJECT', 'HELP')")()
     assert "object" in await asked(redis) - CORE
+
+
+async def test_what_fails_among_others_fails_alone(redis: Redis) -> None:
+    await redis.set("text", "말")
+    values: list[Any] = ["1", object(), "\ud800", "2"]
+    async with asyncio.timeout(20):
+        setting = [redis.set(f"key {number}", value) for number, value in enumerate(values)]
+        answers = await asyncio.gather(
+            redis.get("text"), redis.incr("text"), *setting, return_exceptions=True
+        )
+        assert await redis.mget("key 0", "key 3") == [b"1", b"2"]
+    assert [type(one) for one in answers] == [
+        *(bytes, ResponseError),
+        *(bool, DataError, UnicodeEncodeError, bool),
+    ]
