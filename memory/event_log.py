@@ -65,16 +65,12 @@ class EventLog:
             await self._grown.wait()
         return self.events[bisect_right(self.events, after, key=_id) :]
 
-    async def follow(self, after: int = 0) -> AsyncIterator[Event]:
-        """The events past ``after`` until the log has ended."""
+    async def follow(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
+        """The events past ``after`` until the log has ended, those that are there together."""
         sent = max(after, 0)
-        while True:
-            fresh = await self.past(sent)
-            if not fresh:
-                return
-            for event in fresh:
-                sent = event.id
-                yield event
+        while fresh := await self.past(sent):
+            sent = fresh[-1].id
+            yield fresh
 
     def _add(self, event: Event) -> None:
         self.events.append(event)

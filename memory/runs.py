@@ -7,7 +7,7 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -50,8 +50,10 @@ class Runs(Protocol):
         """
         ...
 
-    def follow(self, owner: str, run_id: str, *, after: int = 0) -> AsyncIterator[Event]:
+    def follow(self, owner: str, run_id: str, *, after: int = 0) -> AsyncIterator[Sequence[Event]]:
         """The events past id ``after``, live or kept, up to ``done``; never runs anything again.
+
+        What is there by now comes together.
 
         Long after a run's end: its stored answer as one ``message``, then ``done``. Raises
         NotFound ``run_not_found`` at the first step.
@@ -124,14 +126,15 @@ class LocalRuns:
         # A task that is cancelled before its first step would end without a word.
         await asyncio.sleep(0)
 
-    async def follow(self, owner: str, run_id: str, *, after: int = 0) -> AsyncIterator[Event]:
+    async def follow(
+        self, owner: str, run_id: str, *, after: int = 0
+    ) -> AsyncIterator[Sequence[Event]]:
         live = self._live.get(run_id)
         if live is None or live.run.owner != owner:
-            async for event in self.stored(owner, run_id, after):
-                yield event
+            yield await self.stored(owner, run_id, after)
             return
-        async for event in live.log.follow(after):
-            yield event
+        async for events in live.log.follow(after):
+            yield events
 
     async def alive(self, run: Run) -> bool:
         return run.id in self._live and run.id not in self._ended
@@ -201,14 +204,12 @@ class LocalRuns:
             self.slots.leave(live.run)
             live.log.append(DONE, done_data(live.run.id, status))
 
-    async def stored(self, owner: str, run_id: str, after: int) -> AsyncIterator[Event]:
+    async def stored(self, owner: str, run_id: str, after: int) -> Sequence[Event]:
         """What the durable store tells of a run, as the events past ``after``."""
         run = await self._records.get(owner, run_id)
         answer = await self._records.answer(run) if run.answer_key else None
-        if answer is not None:
-            after += 1
-            yield Event(after, MESSAGE, message_data(answer))
-        yield Event(after + 1, DONE, done_data(run.id, run.status))
+        told = [] if answer is None else [Event(after + 1, MESSAGE, message_data(answer))]
+        return [*told, Event(after + len(told) + 1, DONE, done_data(run.id, run.status))]
 
     def _drop_old(self) -> None:
         horizon = time.monotonic() - KEPT_SECONDS

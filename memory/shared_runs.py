@@ -75,37 +75,39 @@ class SharedRuns:
         self._publishing[run.id] = task
         task.add_done_callback(lambda _: self._publishing.pop(run.id, None))
 
-    async def follow(self, owner: str, run_id: str, *, after: int = 0) -> AsyncIterator[Event]:
+    async def follow(
+        self, owner: str, run_id: str, *, after: int = 0
+    ) -> AsyncIterator[Sequence[Event]]:
         log = self._local.log(owner, run_id)
         if log is not None:
-            async for event in log.follow(after):
-                yield event
+            async for events in log.follow(after):
+                yield events
             return
         run = await self._records.get(owner, run_id)
         kept = await self._kept(run_id)
         if not kept and run.status != "running":
-            async for event in self._local.stored(owner, run_id, after):
-                yield event
+            yield await self._local.stored(owner, run_id, after)
             return
-        async for event in self._mirrored(run, kept, after):
-            yield event
+        async for events in self._mirrored(run, kept, after):
+            yield events
 
-    async def _mirrored(self, run: Run, kept: Sequence[Event], after: int) -> AsyncIterator[Event]:
+    async def _mirrored(
+        self, run: Run, kept: Sequence[Event], after: int
+    ) -> AsyncIterator[Sequence[Event]]:
         mirror = self._mirrors.setdefault(run.id, _Mirror(run))
         mirror.log.extend(kept)
         mirror.readers += 1
         self._wanted.set()
         try:
-            async for event in mirror.log.follow(after):
-                after = event.id
-                yield event
+            async for events in mirror.log.follow(after):
+                after = events[-1].id
+                yield events
         finally:
             mirror.readers -= 1
             if not mirror.readers:
                 self._mirrors.pop(run.id, None)
         if not mirror.log.done and not self._closing:
-            async for event in self._local.stored(run.owner, run.id, after):
-                yield event
+            yield await self._local.stored(run.owner, run.id, after)
 
     async def _kept(self, run_id: str) -> Sequence[Event]:
         """What the board has of a run; nothing while it is away: the history is what counts."""

@@ -1,13 +1,13 @@
 """The end of a run as one answer, for clients that want no stream."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from memory.records import Event
 from server.errors import APIError
 from server.schemas.chat import AnswerMessageOut, AnswerOut, NoticeOut
 
 
-async def whole_answer(run_id: str, events: AsyncIterator[Event]) -> AnswerOut:
+async def whole_answer(run_id: str, events: AsyncIterator[Sequence[Event]]) -> AnswerOut:
     """Follow a run to its end.
 
     Raises APIError 503 with the code of the run's error, 409 ``run_stopped`` for one that was
@@ -16,14 +16,15 @@ async def whole_answer(run_id: str, events: AsyncIterator[Event]) -> AnswerOut:
     message: AnswerMessageOut | None = None
     notices: list[NoticeOut] = []
     failure: Event | None = None
-    async for event in events:
-        match event.name:
-            case "message":
-                message = AnswerMessageOut.model_validate(event.data)
-            case "notice":
-                notices.append(NoticeOut.model_validate(event.data))
-            case "error":
-                failure = event
+    async for together in events:
+        for event in together:
+            match event.name:
+                case "message":
+                    message = AnswerMessageOut.model_validate(event.data)
+                case "notice":
+                    notices.append(NoticeOut.model_validate(event.data))
+                case "error":
+                    failure = event
     if failure is not None:
         raise _failed(failure, run_id)
     if message is None:

@@ -333,10 +333,10 @@ def _error(error: StoreError | ModelError | APIError, request_id: str) -> str:
     return orjson.dumps(data).decode()
 
 
-async def _text(events: AsyncIterator[Event]) -> AsyncIterator[str]:
+async def _text(followed: AsyncIterator[Sequence[Event]]) -> AsyncIterator[str]:
     """What the agent says, as it says it."""
     spoken, gap = False, False
-    async for event in events:
+    async for event in _singly(followed):
         if event.name == TOKEN:
             yield ("\n\n" if gap else "") + str(event.data["text"])
             spoken, gap = True, False
@@ -346,6 +346,12 @@ async def _text(events: AsyncIterator[Event]) -> AsyncIterator[str]:
             yield str(event.data["content"])
         elif event.name == ERROR:
             raise APIError(503, event.data["code"], event.data["message"])
+
+
+async def _singly(followed: AsyncIterator[Sequence[Event]]) -> AsyncIterator[Event]:
+    async for events in followed:
+        for event in events:
+            yield event
 
 
 async def _one(answer: Out) -> AsyncIterator[Any]:

@@ -1,7 +1,7 @@
 """Events as a `text/event-stream` response; knows the wire, nothing of runs or rooms."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 import orjson
@@ -56,7 +56,8 @@ Watched = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
 
 class EventStream(Response):
-    """Sends events as they come, and a comment every so often to keep the connection.
+    """Sends events as they come, those that come together in one piece, and a comment every so
+    often to keep the connection.
 
     A client that goes away, or a ``session`` that is over, ends the following of the events, not
     what makes them.
@@ -64,7 +65,7 @@ class EventStream(Response):
 
     def __init__(
         self,
-        events: AsyncIterator[Event],
+        events: AsyncIterator[Sequence[Event]],
         *,
         session: Watched | None = None,
         encode: Callable[[Event], bytes] = encode,
@@ -104,9 +105,9 @@ class EventStream(Response):
 
     async def _send_events(self, send: Send) -> None:
         try:
-            async for event in self._events:
-                body = self._encode(event)
-                await send({"type": "http.response.body", "body": body, "more_body": True})
+            async for events in self._events:
+                if body := b"".join(map(self._encode, events)):
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
         finally:
             if isinstance(self._events, AsyncGenerator):
                 await self._events.aclose()

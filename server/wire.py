@@ -1,10 +1,13 @@
 """What arrives on a connection before it is a request: bounded, and refused in the one form."""
 
+import asyncio
 import secrets
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from server.errors import error_response
+from server.gathered_writes import GatheredWrites
 
 MAX_ADDRESS_BYTES = 65_535
 """The parser's own bound on an address, kept while it arrives rather than when it is whole."""
@@ -22,6 +25,9 @@ class Protocol(HttpToolsProtocol):
 
     _headers_bytes = 0
     _refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast("asyncio.Transport", GatheredWrites(transport, self.loop)))
 
     def data_received(self, data: bytes) -> None:
         if not self._refused:

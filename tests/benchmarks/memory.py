@@ -207,8 +207,8 @@ async def ours(kind: str, base_url: str, servers: dict[str, Any]) -> AsyncIterat
             began = time.perf_counter()
             run = await resources.turns.start(OWNER, room, message)
             took = 0.0
-            async for event in resources.runs.follow(OWNER, run.id):
-                if event.name == MESSAGE:
+            async for events in resources.runs.follow(OWNER, run.id):
+                if any(event.name == MESSAGE for event in events):
                     took = time.perf_counter() - began
             if not took:
                 raise RuntimeError("a turn was not answered")

@@ -94,7 +94,10 @@ class House:
 
     async def ask(self, room: Room, message: str, **more: Any) -> list[Event]:
         run = await self.turns.start(ME, room.id, message, **more)
-        return [event async for event in self.runs.follow(ME, run.id)]
+        return await self.followed(run)
+
+    async def followed(self, run: Run) -> list[Event]:
+        return [one async for events in self.runs.follow(ME, run.id) for one in events]
 
     async def messages(self, room: Room) -> list[Message]:
         page = await self.history.page(ME, room.id, limit=100)
@@ -200,10 +203,10 @@ async def test_a_stopped_answer_is_kept_as_far_as_it_came(build: Build) -> None:
     house = build(drips)
     room = await house.rooms.create(ME)
     run = await house.turns.start(ME, room.id, "tell me a story")
-    events = []
-    async for event in house.runs.follow(ME, run.id):
-        events.append(event)
-        if event.name == "token":
+    events: list[Event] = []
+    async for together in house.runs.follow(ME, run.id):
+        events.extend(together)
+        if "token" in names(together):
             await house.runs.cancel(ME, run.id)
     assert names(events) == ["run", "token", "notice", "message", "done"]
     assert events[-1].data["status"] == events[-2].data["status"] == "stopped"
@@ -217,8 +220,8 @@ async def test_a_turn_stopped_in_its_tools_keeps_every_call_with_a_result(build:
     house = build(hangs_the_tool)
     room = await house.rooms.create(ME)
     run = await house.turns.start(ME, room.id, "기다려")
-    async for event in house.runs.follow(ME, run.id):
-        if event.name == "tool_start":
+    async for events in house.runs.follow(ME, run.id):
+        if "tool_start" in names(events):
             # All the calls of one message start together, before any of them runs.
             await asyncio.sleep(0.05)
             await house.runs.cancel(ME, run.id)
@@ -251,7 +254,7 @@ async def test_the_same_idempotency_key_runs_once(build: Build) -> None:
         *(house.turns.start(ME, room.id, "once", idempotency_key="k") for _ in range(5))
     )
     assert len({run.id for run in runs}) == 1
-    events = [event async for event in house.runs.follow(ME, runs[0].id)]
+    events = await house.followed(runs[0])
     assert names(events)[-1] == "done"
     assert len(await house.messages(room)) == 2
     again = await house.turns.start(ME, room.id, "once", idempotency_key="k")

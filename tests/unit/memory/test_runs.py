@@ -39,7 +39,8 @@ class Records:
 
 
 async def collect(runs: LocalRuns, after: int = 0, run_id: str = RUN.id) -> list[Event]:
-    return [event async for event in runs.follow("me", run_id, after=after)]
+    followed = runs.follow("me", run_id, after=after)
+    return [event async for events in followed for event in events]
 
 
 def speaking(*texts: str, status: Status = "complete") -> Work:

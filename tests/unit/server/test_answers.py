@@ -1,6 +1,6 @@
 """A run's events as one answer."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,9 +14,9 @@ NOTICE = {"kind": "step_limit", "detail": "The limit of 8 model calls was reache
 ERROR = {"code": "model_unavailable", "message": "Try again.", "request_id": "r"}
 
 
-async def stream(*events: tuple[str, Mapping[str, Any]]) -> AsyncIterator[Event]:
+async def stream(*events: tuple[str, Mapping[str, Any]]) -> AsyncIterator[Sequence[Event]]:
     for number, (name, data) in enumerate(events, 1):
-        yield Event(number, name, data)
+        yield [Event(number, name, data)]
 
 
 async def test_the_answer_holds_the_message_and_the_notices() -> None:

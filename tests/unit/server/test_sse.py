@@ -1,7 +1,7 @@
 """The event stream on the wire."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import orjson
@@ -52,9 +52,9 @@ class Wire:
             self.got_body.set()
 
 
-async def two() -> AsyncIterator[Event]:
-    yield Event(1, "run", {"run_id": "r"})
-    yield Event(2, "done", {"run_id": "r", "status": "complete"})
+async def two() -> AsyncIterator[Sequence[Event]]:
+    yield [Event(1, "run", {"run_id": "r"})]
+    yield [Event(2, "token", {"text": "a"}), Event(3, "done", {"run_id": "r"})]
 
 
 async def test_a_stream_has_its_headers_its_events_and_an_end() -> None:
@@ -65,16 +65,18 @@ async def test_a_stream_has_its_headers_its_events_and_an_end() -> None:
     assert headers[b"cache-control"] == b"no-cache"
     assert headers[b"x-accel-buffering"] == b"no"
     assert b"content-length" not in headers
-    assert [event.name for event in read_events(wire.body.decode().split("\n"))] == ["run", "done"]
+    names = [event.name for event in read_events(wire.body.decode().split("\n"))]
+    assert names == ["run", "token", "done"]
+    assert len(wire.messages) == 4  # what comes together goes in one piece
     assert wire.messages[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 async def test_a_quiet_stream_is_kept_alive_by_comments() -> None:
     wire, quiet = Wire(), asyncio.Event()
 
-    async def waiting() -> AsyncIterator[Event]:
+    async def waiting() -> AsyncIterator[Sequence[Event]]:
         await quiet.wait()
-        yield Event(1, "done", {})
+        yield [Event(1, "done", {})]
 
     stream = EventStream(waiting(), keep_alive_seconds=0.001)
     sending = asyncio.create_task(stream({"type": "http"}, wire.receive, wire.send))
@@ -88,9 +90,9 @@ async def test_a_quiet_stream_is_kept_alive_by_comments() -> None:
 async def test_a_client_that_goes_away_ends_the_following() -> None:
     wire, ended = Wire(), asyncio.Event()
 
-    async def endless() -> AsyncIterator[Event]:
+    async def endless() -> AsyncIterator[Sequence[Event]]:
         try:
-            yield Event(1, "run", {})
+            yield [Event(1, "run", {})]
             await asyncio.Event().wait()
         finally:
             ended.set()
@@ -111,8 +113,8 @@ async def test_a_session_that_is_over_ends_the_stream_in_order() -> None:
         yield
         ends.clear()
 
-    async def endless() -> AsyncIterator[Event]:
-        yield Event(1, "run", {})
+    async def endless() -> AsyncIterator[Sequence[Event]]:
+        yield [Event(1, "run", {})]
         await asyncio.Event().wait()
 
     stream = EventStream(endless(), session=session)
@@ -128,8 +130,8 @@ async def test_a_session_that_is_over_ends_the_stream_in_order() -> None:
 async def test_a_follower_that_breaks_is_not_hidden() -> None:
     wire = Wire()
 
-    async def broken() -> AsyncIterator[Event]:
-        yield Event(1, "run", {})
+    async def broken() -> AsyncIterator[Sequence[Event]]:
+        yield [Event(1, "run", {})]
         raise RuntimeError("the store went away")
 
     with pytest.raises(RuntimeError, match="went away"):
