@@ -18,7 +18,7 @@ Document = dict[str, Any]
 Session = AsyncClientSession | None
 Work = Callable[[Session], Awaitable[T]]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 WAIT_MS = 3_500
 """How long one unit of work may take, its search for a server included."""
 
@@ -26,7 +26,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "rooms": [
         IndexModel([("owner", ASCENDING), ("updated_at", DESCENDING), ("_id", DESCENDING)]),
         IndexModel([("open.run_id", ASCENDING)], sparse=True),
-        IndexModel([("last.run._id", ASCENDING)], sparse=True),
+        IndexModel([("recent.run._id", ASCENDING)], sparse=True),
     ],
     "entries": [
         IndexModel([("owner", ASCENDING), ("fingerprint", ASCENDING)], unique=True),
@@ -135,11 +135,11 @@ class MongoDatabase:
         for name, indexes in INDEXES.items():
             await self.database[name].create_indexes(list(indexes))
         if schema is not None and schema["version"] < SCHEMA_VERSION:
-            from memory.mongo.old_turns import close_old_turns
+            from memory.mongo.old_turns import settled
             from memory.mongo.reindexing import renewed
 
             await renewed(self, schema["version"])
-            await close_old_turns(self)
+            await settled(self)
         await self.database["schema"].update_one(
             {"_id": "tomato"}, {"$max": {"version": SCHEMA_VERSION}}, upsert=True
         )

@@ -1,10 +1,9 @@
-"""The history of rooms in MongoDB: one document per message, but for the newest turn.
+"""The history of rooms in MongoDB: one document per message, but for the newest turns.
 
-That stands in the document of its room, so that one write begins a turn and one ends it: a crash
+Those stand in the document of their room, so that one write begins a turn and one ends it: a crash
 leaves both whole or not at all, without a transaction, whose locks would outlive their process.
 """
 
-from asyncio import gather
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -43,10 +42,11 @@ class MongoHistory:
         self._database = database
         self._rooms, self._messages = database["rooms"], database["messages"]
         self._runs = database["runs"]
-        # What an acknowledged write follows at once, on the same server, is kept when that one is.
-        self._early_rooms, self._early_messages = (
+        # What is written out still stands in its room until a turn's end, which waits for all
+        # that came before it on the same server.
+        self._early_messages, self._early_runs = (
             collection.with_options(write_concern=EARLY)
-            for collection in (self._rooms, self._messages)
+            for collection in (self._messages, self._runs)
         )
 
     async def begin(self, run: Run, content: str) -> Turn:
@@ -60,10 +60,11 @@ class MongoHistory:
                 await closed_document(self._database, run.owner, run.room_id)
                 raise _busy(run.id)  # it was, until a moment ago
             try:
-                await gather(self._refuse_known_key(run), self._write_out(before, None))
+                await self._refuse_known_key(run)
             except Conflict:
                 await self._rooms.update_one(_open_in(run), undoing(before, question))
                 raise
+            await self._write_out(before, None)
         room = room_from(before)
         question = _question(room.turns + 1, content, question.created_at)
         return Turn(
@@ -97,31 +98,24 @@ class MongoHistory:
         """Take the room for a turn if none is open in it; its document as it was."""
         free: Document = {"_id": run.room_id, "owner": run.owner, "open": None}
         if run.idempotency_key is not None:
-            free["last.run.idempotency_key"] = {"$ne": run.idempotency_key}
-        return await self._early_rooms.find_one_and_update(
+            free["recent.run.idempotency_key"] = {"$ne": run.idempotency_key}
+        return await self._rooms.find_one_and_update(
             free, opening(run, question), return_document=ReturnDocument.BEFORE
         )
 
-    async def _write_out(self, document: Document, session: Session) -> None:
-        """Put the newest ended turn among the others, for another will take its place.
+    async def _write_out(self, room: Document, session: Session) -> None:
+        """Put the ended turns of a full room among the others, for the next will take their place.
 
-        The room is open, so that nothing of it is deleted meanwhile. All that was written until
-        then is kept when this is done.
+        The room is open, so that nothing of it is deleted meanwhile.
         """
-        last = document.get("last")
-        if not last:
-            # Changes nothing, but waits until what came before it is kept.
-            await self._rooms.update_one(
-                {"_id": document["_id"]}, {"$set": {"last": None}}, session=session
-            )
-            return
-        run = last["run"]
-        if last["messages"]:
-            written = [
-                ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in last["messages"]
-            ]
-            await self._early_messages.bulk_write(written, ordered=False, session=session)
-        await self._runs.replace_one({"_id": run["_id"]}, run, upsert=True, session=session)
+        turns = room["recent"] if room["full"] else []
+        for collection, documents in (
+            (self._early_messages, [message for turn in turns for message in turn["messages"]]),
+            (self._early_runs, [turn["run"] for turn in turns]),
+        ):
+            if documents:
+                written = [ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in documents]
+                await collection.bulk_write(written, ordered=False, session=session)
 
     async def end(self, turn: Turn, messages: Sequence[Message], *, status: Status) -> Room:
         with mapped_errors():
@@ -199,7 +193,7 @@ class MongoHistory:
 
     async def _newest(self, owner: str, room_id: str) -> Newest:
         document = await self._rooms.find_one(
-            {"_id": room_id, "owner": owner}, {"open": 1, "last": 1}
+            {"_id": room_id, "owner": owner}, {"open": 1, "recent": 1}
         )
         return Newest([], None) if document is None else newest_of(document)
 
@@ -246,14 +240,15 @@ class MongoHistory:
             cleared["summary"] = None
         if before["title_source"] == "auto" and (before["title_covers"] or "") >= gone[0]:
             cleared |= {"title": None, "title_source": "none", "title_covers": None}
-        changed = dict(cleared)
-        if last := before.get("last"):
-            ids = {message_id(room.id, key) for key in gone}
-            kept = [one for one in last["messages"] if one["_id"] not in ids]
-            changed["last.messages"] = kept
-        change: Document = {"$inc": {"deletions": 1, "message_count": -len(gone)}}
-        if changed:
-            change["$set"] = changed
+        ids = {message_id(room.id, key) for key in gone}
+        recent = [
+            turn | {"messages": [one for one in turn["messages"] if one["_id"] not in ids]}
+            for turn in before["recent"]
+        ]
+        change: Document = {
+            "$set": cleared | {"recent": recent},
+            "$inc": {"deletions": 1, "message_count": -len(gone)},
+        }
         # As it was seen, and no turn since.
         seen = {name: before[name] for name in ("_id", "owner", "turns", "deletions", "title")}
         done = await self._rooms.update_one(seen | {"open": None}, change, session=session)

@@ -1,9 +1,9 @@
-"""The newest turn of a room, which stands in the room's own document. Pure.
+"""The newest turns of a room, which stand in the room's own document. Pure.
 
-``open`` holds the run and the question of the turn that is being answered, ``last`` the run and the
-messages of the newest one that has ended: so a turn is begun, and ended, by one write. The turn
-before it is in ``last`` until it ends, and was written out into ``messages`` and ``runs`` when it
-began, while nobody else could change the room.
+``open`` holds the run and the question of the turn that is being answered, ``recent`` the runs and
+the messages of the newest ones that have ended: so a turn is begun, and ended, by one write. Once
+there are enough of them the room is ``full``: once the next turn is open, so that nobody else can
+change the room, they are written out into ``messages`` and ``runs``, and its end takes their place.
 """
 
 from collections.abc import Sequence
@@ -21,17 +21,29 @@ from memory.records import Message, Room, Run, Status
 from memory.times import from_micros, now, to_micros
 from memory.turns import message_tokens
 
-ROOM_ALONE: Document = {"last": 0, "open.run": 0, "open.asked": 0}
+TURNS = 4
+BYTES = 65_536
+"""How many turns, and how large a room's document, are enough to be written out."""
+
+_FULL: Document = {
+    "$or": [
+        {"$gte": [{"$size": "$recent"}, TURNS]},
+        {"$gte": [{"$bsonSize": "$$ROOT"}, BYTES]},
+    ]
+}
+
+ROOM_ALONE: Document = {"recent": 0, "open.run": 0, "open.asked": 0}
 """What is left out of a room's document where only the room is wanted."""
 
-
-NEWEST_RUNS: Document = {"open.run": 1, "last.run": 1}
+NEWEST_RUNS: Document = {"open.run": 1, "recent.run": 1}
 """What of a room's document ``newest_runs`` needs."""
 
 
 def newest_runs(room: Document | None) -> Sequence[Document]:
-    """The runs in a room's document: of the open turn and of the last."""
-    places = [(room or {}).get(name) or {} for name in ("open", "last")]
+    """The runs in a room's document: of the open turn and of those before it."""
+    if room is None:
+        return []
+    places = [room.get("open") or {}, *room["recent"]]
     return [place["run"] for place in places if "run" in place]
 
 
@@ -79,22 +91,23 @@ def closing(
         "answer_key": last.key if last.role == "assistant" else None,
         "ended_at": moment,
     }
+    newest: Document = {
+        "turn": question.turn,
+        "run": {"$mergeObjects": ["$open.run", {"$literal": ended}]},
+        "messages": {"$literal": documents},
+    }
     tokens = sum(map(message_tokens, messages))
     return [
         {
             "$set": {
-                "last": {
-                    "turn": question.turn,
-                    "run": {"$mergeObjects": ["$open.run", {"$literal": ended}]},
-                    "messages": {"$literal": documents},
-                },
+                "recent": {"$concatArrays": [{"$cond": ["$full", [], "$recent"]}, [newest]]},
                 "last_key": last.key,
                 "updated_at": moment,
                 "message_count": {"$add": ["$message_count", len(messages)]},
                 "pending_tokens": {"$add": ["$pending_tokens", tokens]},
             }
         },
-        {"$set": {"open": None}},
+        {"$set": {"open": None, "full": _FULL}},
     ]
 
 
@@ -124,10 +137,10 @@ class Newest(NamedTuple):
 
 def newest_of(document: Document) -> Newest:
     """The newest messages of a room, from its whole document."""
-    last, question = document.get("last"), question_of(document)
-    messages = [message_from(one) for one in last["messages"]] if last else []
+    recent, question = document["recent"], question_of(document)
+    messages = [message_from(one) for turn in recent for one in turn["messages"]]
     if question is not None:
         messages.append(question)
-    if last:
-        return Newest(messages, message_key(last["turn"], 0))
+    if recent:
+        return Newest(messages, message_key(recent[0]["turn"], 0))
     return Newest(messages, question.key if question else None)

@@ -1,4 +1,4 @@
-"""Closes the turns that a server of schema 3 or before left open: their questions are kept."""
+"""Brings the newest turns of rooms of an older schema into this one's form."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,25 @@ if TYPE_CHECKING:
     from memory.mongo.database import Document, MongoDatabase, Session
 
 
-async def close_old_turns(database: "MongoDatabase") -> None:
+async def settled(database: "MongoDatabase") -> None:
+    """Give every room its ``recent`` turns, and close what was left open; again does no harm."""
+    await _gather_recent(database)
+    await _close_open(database)
+
+
+async def _gather_recent(database: "MongoDatabase") -> None:
+    """Schema 4 had one turn, in ``last``, those before none."""
+    one = {"$cond": [{"$ifNull": ["$last", False]}, ["$last"], []]}
+    rooms = database["rooms"]
+    await rooms.update_many(
+        {"recent": {"$exists": False}},
+        [{"$set": {"recent": one, "full": False}}, {"$unset": "last"}],
+    )
+    if "last.run._id_1" in await rooms.index_information():
+        await rooms.drop_index("last.run._id_1")
+
+
+async def _close_open(database: "MongoDatabase") -> None:
     """Close, as failed, turns whose run stood in ``runs`` and whose question in ``messages``."""
     opened: Document = {"open.turn": {"$exists": True}, "open.run": {"$exists": False}}
     while document := await database["rooms"].find_one(opened):

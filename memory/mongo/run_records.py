@@ -19,7 +19,7 @@ class MongoRunRecords:
         self._messages = database["messages"]
 
     async def get(self, owner: str, run_id: str) -> Run:
-        newest = {"$or": [{"open.run_id": run_id}, {"last.run._id": run_id}]}
+        newest = {"$or": [{"open.run_id": run_id}, {"recent.run._id": run_id}]}
         run = await self._find(owner, newest, {"_id": run_id})
         if run is None:
             raise NotFound.of("run")
@@ -45,10 +45,11 @@ class MongoRunRecords:
             return None
         answer = message_id(run.room_id, run.answer_key)
         with mapped_errors():
-            newest = {"_id": run.room_id, "owner": run.owner, "last.run._id": run.id}
-            room = await self._rooms.find_one(newest, {"last.messages": 1})
+            newest = {"_id": run.room_id, "owner": run.owner, "recent.run._id": run.id}
+            room = await self._rooms.find_one(newest, {"recent.$": 1})
             if room is not None:
-                found = (one for one in room["last"]["messages"] if one["_id"] == answer)
+                (turn,) = room["recent"]
+                found = (one for one in turn["messages"] if one["_id"] == answer)
                 document = next(found, None)
             else:
                 document = await self._messages.find_one({"_id": answer, "owner": run.owner})

@@ -15,6 +15,7 @@ from memory.keys import new_id
 from memory.mongo.database import MongoDatabase
 from memory.mongo.documents import Document
 from memory.mongo.faults import mapped_errors
+from memory.mongo.newest import NEWEST_RUNS, newest_runs
 from memory.records import Event, Run
 from memory.run_slots import by_owner
 
@@ -87,9 +88,9 @@ class MongoBoard:
 
     async def _failed(self, run_ids: Collection[str]) -> Collection[str]:
         failed = {"_id": {"$in": list(run_ids)}, "status": "failed"}
-        newest = self._rooms.find({"last.run._id": failed["_id"]}, {"last.run": 1})
-        runs = [document["last"]["run"] async for document in newest]
-        found = {run["_id"] for run in runs if run["status"] == "failed"}
+        newest = self._rooms.find({"recent.run._id": failed["_id"]}, NEWEST_RUNS)
+        runs = [run async for document in newest for run in newest_runs(document)]
+        found = {one["_id"] for one in runs if one["status"] == "failed"} & set(run_ids)
         return found | {document["_id"] async for document in self._runs.find(failed, {"_id": 1})}
 
     async def held(self, run_id: str) -> bool:

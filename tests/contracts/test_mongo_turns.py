@@ -20,6 +20,7 @@ from memory.keys import new_id
 from memory.mongo.database import Document, MongoDatabase
 from memory.mongo.documents import message_document, run_document
 from memory.mongo.history import MongoHistory
+from memory.mongo.newest import TURNS
 from memory.mongo.rooms import MongoRooms
 from memory.mongo.run_records import MongoRunRecords
 from memory.records import Message, Room, Run, Turn
@@ -68,11 +69,13 @@ def an_answer(turn: Turn) -> Message:
     return Message(key=key, turn=turn.number, role="assistant", content="답", created_at=now())
 
 
-async def talked(database: MongoDatabase) -> Room:
+async def talked(database: MongoDatabase, turns: int = 1) -> Room:
     room = await MongoRooms(database).create(ME)
     history = MongoHistory(database)
-    turn = await history.begin(a_run(room), "첫 질문")
-    return await history.end(turn, [an_answer(turn)], status="complete")
+    for number in range(turns):
+        turn = await history.begin(a_run(room), "다음 질문" if number else "첫 질문")
+        room = await history.end(turn, [an_answer(turn)], status="complete")
+    return room
 
 
 async def keys_of(database: MongoDatabase, room: Room) -> list[str]:
@@ -85,20 +88,18 @@ async def test_a_turn_that_did_not_open_leaves_the_room_as_it_was(
 ) -> None:
     room = await talked(database)
     history = MongoHistory(database)
-    history._early_rooms = CutShort(  # type: ignore[assignment]
-        history._early_rooms, "find_one_and_update"
-    )
+    history._rooms = CutShort(history._rooms, "find_one_and_update")  # type: ignore[assignment]
     with pytest.raises(Unavailable):
         await history.begin(a_run(room), "질문")
     assert await MongoRooms(database).get(ME, room.id) == room
     assert (await MongoHistory(database).begin(a_run(room), "질문")).number == 2
 
 
-@pytest.mark.parametrize("cut", ["_early_messages.bulk_write", "_runs.replace_one"])
+@pytest.mark.parametrize("cut", ["_early_messages.bulk_write", "_early_runs.bulk_write"])
 async def test_a_turn_that_opened_and_went_no_further_is_closed_with_its_question(
     database: MongoDatabase, cut: str
 ) -> None:
-    room = await talked(database)
+    room = await talked(database, TURNS)
     first = await MongoHistory(database).page(ME, room.id, limit=50)
     history = MongoHistory(database)
     name, _, method = cut.partition(".")
@@ -141,7 +142,7 @@ async def test_what_comes_too_late_is_not_written(
     database: MongoDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its worker stalled once the room was open, so long that another may have closed it."""
-    room = await talked(database)
+    room = await talked(database, TURNS)
     history = MongoHistory(database)
     monkeypatch.setattr("memory.mongo.database.WAIT_MS", 300)
     opening = history._open
@@ -169,7 +170,7 @@ async def test_a_worker_taken_for_dead_stores_nothing(database: MongoDatabase) -
     assert await keys_of(database, room) == [following.question.key, turn.question.key, *FIRST]
 
 
-async def test_a_turn_is_four_commands(mongo_url: str) -> None:
+async def test_a_turn_is_two_commands_and_each_fifth_is_four(mongo_url: str) -> None:
     asked: list[str] = []
 
     class Listener(CommandListener):
@@ -183,13 +184,32 @@ async def test_a_turn_is_four_commands(mongo_url: str) -> None:
     async with AsyncMongoClient[Document](mongo_url, event_listeners=[Listener()]) as client:
         database = MongoDatabase(client.get_default_database(), transactions=True)
         room = await talked(database)
-        asked.clear()
-        turn = await MongoHistory(database).begin(a_run(room), "질문")
-        await MongoHistory(database).end(turn, [an_answer(turn)], status="complete")
-        assert asked == ["findAndModify", "update", "update", "findAndModify"]
+        history = MongoHistory(database)
+        turn_alone = ["findAndModify", "findAndModify"]
+        for number in range(2, 12):
+            asked.clear()
+            turn = await history.begin(a_run(room), f"질문 {number}")
+            await history.end(turn, [an_answer(turn)], status="complete")
+            full = number % TURNS == 1
+            assert asked == ([asked[0], "update", "update", asked[-1]] if full else turn_alone)
+            keys = [f"t{turn:08d}-{index:04d}" for turn in range(number, 0, -1) for index in (1, 0)]
+            assert await keys_of(database, room) == keys
 
 
-@pytest.mark.parametrize("turns_after", [0, 1])
+async def test_long_turns_are_written_out_sooner(mongo_url: str) -> None:
+    async with MongoDatabase.open(mongo_url) as database:
+        room = await talked(database)
+        history = MongoHistory(database)
+        for _ in range(3):
+            turn = await history.begin(a_run(room), "길" * 32_000)
+            await history.end(turn, [an_answer(turn)], status="complete")
+            document = await database["rooms"].find_one({"_id": room.id})
+            assert document is not None
+            assert len(document["recent"]) == 1 + (turn.number == 2)
+            assert document["full"]
+
+
+@pytest.mark.parametrize("turns_after", [0, 1, TURNS])
 async def test_no_byte_of_a_deleted_message_is_left_in_the_newest_turn(
     database: MongoDatabase, turns_after: int
 ) -> None:
@@ -206,7 +226,8 @@ async def test_no_byte_of_a_deleted_message_is_left_in_the_newest_turn(
     ]
     assert not [one for one in kept if "첫 질문" in one]
     assert [one for one in kept if "답" in one]
-    assert await keys_of(database, room) == ["t00000002-0000", FIRST[0]][1 - turns_after :]
+    later = [f"t{number:08d}-0000" for number in range(turns_after + 1, 1, -1)]
+    assert await keys_of(database, room) == [*later, FIRST[0]]
 
 
 async def test_a_key_that_was_used_meanwhile_is_not_used_again(
@@ -252,9 +273,11 @@ async def test_a_turn_left_open_by_an_older_server_is_closed(mongo_url: str) -> 
             )
             document = await database["rooms"].find_one({"_id": room.id})
             assert document is not None
-            messages = document["last"]["messages"]
+            messages = [one for turn in document["recent"] for one in turn["messages"]]
             await database["messages"].insert_many(messages)
-            await database["rooms"].update_one({"_id": room.id}, {"$unset": {"last": ""}})
+            await database["rooms"].update_one(
+                {"_id": room.id}, {"$unset": {"recent": "", "full": ""}}
+            )
         question = Message(
             key="t00000003-0000", turn=3, role="user", content="셋째", created_at=now()
         )
@@ -276,3 +299,23 @@ async def test_a_turn_left_open_by_an_older_server_is_closed(mongo_url: str) -> 
         assert (await rooms.get(ME, asked.id)).message_count == 4
         assert len(await keys_of(database, lost)) == (await rooms.get(ME, lost.id)).message_count
         assert (await MongoHistory(database).begin(a_run(lost), "넷째")).after == "t00000002-0000"
+
+
+async def test_the_last_turn_of_a_room_of_schema_4_is_taken_over(mongo_url: str) -> None:
+    async with MongoDatabase.open(mongo_url) as database:
+        rooms = [await talked(database), await MongoRooms(database).create(ME)]
+        before = [await keys_of(database, room) for room in rooms]
+        last = {"$ifNull": [{"$first": "$recent"}, None]}
+        await database["rooms"].update_many(
+            {}, [{"$set": {"last": last}}, {"$unset": ["recent", "full"]}]
+        )
+        await database["rooms"].create_index("last.run._id", sparse=True)
+        await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": 4}})
+
+    async with MongoDatabase.open(mongo_url) as database:
+        assert [await keys_of(database, room) for room in rooms] == before
+        assert await database["rooms"].count_documents({"last": {"$exists": True}}) == 0
+        assert "last.run._id_1" not in await database["rooms"].index_information()
+        for room in rooms:
+            turn = await MongoHistory(database).begin(a_run(room), "다음")
+            await MongoHistory(database).end(turn, [an_answer(turn)], status="complete")
