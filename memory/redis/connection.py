@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
 
 from memory.errors import Invalid
 from memory.redis.faults import mapped_errors
@@ -36,37 +36,28 @@ class Gathering(Redis):
     """Redis' own client, whose commands leave together where they are asked for together.
 
     Each write and each answer costs the system more than the command itself. So what is asked for
-    while another answer is awaited goes in one pipeline after it, whoever asks; a command that
-    fails fails alone.
+    in one step of the event loop, or while an answer is awaited, goes in one write over one
+    connection, whoever asks; a command that fails fails alone.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._asked: list[_Asked] = []
-        self._busy = False
         self._sending: asyncio.Task[None] | None = None
+        self._line: Any = None
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if args[0] in _BLOCKING:
-            return await self._alone(args, options)
-        if self._busy:
-            reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            # Encoded here, so that what can't be sent is refused to who asked for it alone.
-            name, *values = args
-            encode = self.get_encoder().encode  # type: ignore[no-untyped-call]
-            self._asked.append(_Asked((name, *map(encode, values)), options, reply))
-            return await reply
-        self._busy = True
-        try:
-            return await self._alone(args, options)
-        finally:
-            if self._asked:
-                self._sending = asyncio.create_task(self._send())
-            else:
-                self._busy = False
-
-    async def _alone(self, command: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        return await super().execute_command(*command, **options)  # type: ignore[no-untyped-call]
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        # Encoded here, so that what can't be sent is refused to who asked for it alone.
+        name, *values = args
+        encode = self.get_encoder().encode  # type: ignore[no-untyped-call]
+        command = (name, *map(encode, values))
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked.append(_Asked(command, options, reply))
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send())
+        return await reply
 
     async def _send(self) -> None:
         try:
@@ -74,15 +65,17 @@ class Gathering(Redis):
                 batch, self._asked = self._asked[:MOST_TOGETHER], self._asked[MOST_TOGETHER:]
                 await self._send_together(batch)
         finally:
-            self._busy = False
+            self._sending = None
+            for one in self._asked:  # none unless this is cancelled, at the end of all
+                one.reply.cancel()
 
     async def _send_together(self, batch: Sequence[_Asked]) -> None:
         replies: Sequence[Any]
         try:
-            async with self.pipeline(transaction=False) as pipeline:
-                for one in batch:
-                    pipeline.execute_command(*one.command, **one.options)
-                replies = await pipeline.execute(raise_on_error=False)
+            try:
+                replies = await self._exchange(batch)
+            except ConnectionError:  # the server may have been started anew since the last time
+                replies = await self._exchange(batch)
         except (RedisError, OSError) as error:
             replies = [error] * len(batch)
         for one, reply in zip(batch, replies, strict=True):
@@ -92,6 +85,30 @@ class Gathering(Redis):
                 one.reply.set_exception(reply)
             else:
                 one.reply.set_result(reply)
+
+    async def _exchange(self, batch: Sequence[_Asked]) -> Sequence[Any]:
+        line = self._line
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                if line is None:
+                    line = self._line = await self.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+                    line.socket_timeout = None  # there is one above, for all of them
+                packed = line.pack_commands([one.command for one in batch])
+                await line.send_packed_command(packed, check_health=False)
+                return [await self._reply(one) for one in batch]
+        except BaseException as error:
+            if line is not None:  # what it still has to say belongs to nobody
+                await line.disconnect(nowait=True)
+            if isinstance(error, asyncio.TimeoutError):
+                raise TimeoutError("no answer in time") from error
+            raise
+
+    async def _reply(self, asked: _Asked) -> Any:
+        name, options = asked.command[0], asked.options
+        try:
+            return await self.parse_response(self._line, name, **options)
+        except ResponseError as error:
+            return error
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -59,6 +60,7 @@ def silent(server: ServerProcess) -> Iterator[None]:
     """The server takes connections but says nothing, as behind a broken network."""
     assert server.process is not None
     server.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, server.process.pid, os.WSTOPPED)  # its threads go on until it is seen
     try:
         yield
     finally:
