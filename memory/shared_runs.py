@@ -1,7 +1,7 @@
 """Runs of several processes over one store: followed, stopped and, if need be, closed by any.
 
-A run is executed in the process that began it. Its events go from there to the board in batches,
-so that neither the board nor a reader ever slows it.
+A run is executed in the process that began it. The events of all go from there to the board, so
+many times a second, so that neither the board nor a reader ever slows one.
 """
 
 import asyncio
@@ -24,14 +24,25 @@ from memory.times import now
 TICK_SECONDS = 0.4
 RENEW_TICKS = 5
 LOOK_TICKS = 7
+PUBLISH_SECONDS = 0.1
+"""How long an event may wait to be told to other processes, with all that comes meanwhile."""
+
 BATCH_EVENTS = 500
-GATHER_SECONDS = 0.03
 RETRY_SECONDS = 0.5
 QUIET_SECONDS = 1.0
 LAST_WORDS_SECONDS = 3.0
 """How long a closing process tries to tell the end of its runs."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Published:
+    """A run of this process and how much of it is on the board."""
+
+    run: Run
+    log: EventLog
+    sent: int = 0
 
 
 @dataclass(slots=True)
@@ -54,15 +65,19 @@ class SharedRuns:
         self._history = history
         self._board = board
         self._local = LocalRuns(records, bounds=bounds, ledger=board)
-        self._publishing: dict[str, asyncio.Task[None]] = {}
+        self._publishing: dict[str, _Published] = {}
+        self._begun, self._told = asyncio.Event(), asyncio.Event()
         self._mirrors: dict[str, _Mirror] = {}
         self._wanted = asyncio.Event()
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def watch(self) -> None:
-        """Begin to keep leases, hear of stops, read for followers and look for dead workers."""
-        self._tasks = [asyncio.create_task(self._tend()), asyncio.create_task(self._listen())]
+        """Begin to tell of runs, keep leases, hear of stops, read for followers, look for dead
+        workers.
+        """
+        work = (self._tend(), self._listen(), self._publish())
+        self._tasks = [asyncio.create_task(one) for one in work]
 
     def slot(self, run: Run) -> AbstractAsyncContextManager[Slot]:
         return self._local.slot(run)
@@ -71,9 +86,8 @@ class SharedRuns:
         await self._local.start(run, work)
         log = self._local.log(run.owner, run.id)
         assert log is not None  # noqa: S101 - started just now
-        task = asyncio.create_task(self._publish(run, log))
-        self._publishing[run.id] = task
-        task.add_done_callback(lambda _: self._publishing.pop(run.id, None))
+        self._publishing[run.id] = _Published(run, log)
+        self._begun.set()
 
     async def follow(
         self, owner: str, run_id: str, *, after: int = 0
@@ -143,31 +157,46 @@ class SharedRuns:
         self._closing = True
         for mirror in self._mirrors.values():
             mirror.log.close()  # its run goes on elsewhere, and so may its reader
-        publishing = list(self._publishing.values())
-        if publishing:
-            await asyncio.wait(publishing, timeout=LAST_WORDS_SECONDS)
-        for task in (*publishing, *self._tasks):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                while self._publishing and self._tasks:
+                    self._told.clear()
+                    await self._told.wait()
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*publishing, *self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
-    async def _publish(self, run: Run, log: EventLog) -> None:
-        """Bring a run's events to the board, in order, whatever becomes of the board meanwhile."""
-        sent = 0
-        while not (log.done and sent == log.last):
-            await log.past(sent)
-            await asyncio.sleep(GATHER_SECONDS)
-            fresh = await log.past(sent)
+    async def _publish(self) -> None:
+        """Bring the runs' events to the board, whatever becomes of the board meanwhile."""
+        while True:
+            await self._begun.wait()
+            self._begun.clear()
+            while self._publishing:
+                await asyncio.sleep(PUBLISH_SECONDS)
+                heard = await asyncio.gather(*map(self._tell, tuple(self._publishing.values())))
+                self._told.set()
+                if not all(heard):
+                    await asyncio.sleep(RETRY_SECONDS)
+
+    async def _tell(self, one: _Published) -> bool:
+        """Append what is new of a run, in order; False while the board is away."""
+        run, log = one.run, one.log
+        while one.sent < log.last:
+            fresh = await log.past(one.sent)
             try:
-                sent = await self._board.append(run, fresh[:BATCH_EVENTS])
+                one.sent = await self._board.append(run, fresh[:BATCH_EVENTS])
             except Unavailable:
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            if sent < 0:
+                return False
+            if one.sent < 0:
                 self._local.stop(run.id)
-                return
-        if self._board.keeps_events:
-            self._local.drop(run.id)
+                self._publishing.pop(run.id, None)
+                return True
+        if log.done:
+            self._publishing.pop(run.id, None)
+            if self._board.keeps_events:
+                self._local.drop(run.id)
+        return True
 
     async def _tend(self) -> None:
         tick = 0
