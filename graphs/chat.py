@@ -79,7 +79,7 @@ class Agent:
 
     async def ask(self, state: ChatState, runtime: Runtime[ChatContext]) -> Step:
         """Ask the model, with tools; the first call of a turn begins it."""
-        context, write = _context(runtime), runtime.stream_writer
+        context, write = _context(runtime), _write(runtime)
         begun = {} if "progress" in state else await self._begin(state, context)
         state = cast("ChatState", {**state, **begun})
         system = await self._prompt.compose(context.user, state.get("summary"))
@@ -145,7 +145,7 @@ class Agent:
 
     async def use_tools(self, state: ChatState, runtime: Runtime[ChatContext]) -> Step:
         """Give every call of the last message its result: run it, repeat one, or refuse."""
-        progress, write, context = state["progress"], runtime.stream_writer, _context(runtime)
+        progress, write, context = state["progress"], _write(runtime), _context(runtime)
         calls = _calls(state)
         for call in calls:
             write(ToolStart(str(call["id"]), call["name"], call["args"]))
@@ -171,7 +171,7 @@ class Agent:
 
     async def conclude(self, state: ChatState, runtime: Runtime[ChatContext]) -> Update:
         """Ask once more, without tools, for an answer from what there is; else say it plainly."""
-        progress, write = state["progress"], runtime.stream_writer
+        progress, write = state["progress"], _write(runtime)
         messages = list(state["messages"])
         reason = progress.stop.detail if progress.stop else "The last reply was empty."
         system = self._prompt.concluding(state["system"], reason)
@@ -228,6 +228,10 @@ def _context(runtime: Runtime[ChatContext]) -> ChatContext:
     """The run's context; Studio may give none."""
     given: ChatContext | None = runtime.context
     return given or ChatContext()
+
+
+def _write(runtime: Runtime[ChatContext]) -> Write:
+    return _context(runtime).hear or runtime.stream_writer
 
 
 def _stop(progress: Progress, reason: Reason, state: ChatState, write: Write) -> Progress:
@@ -306,7 +310,8 @@ def build_chat_graph(
     """The chat graph over a model and tools that are shared by all turns.
 
     ``archive`` gives the digest in the system prompt; ``history``, for runs with a room, leads over
-    the checkpointed state wherever they disagree. The graph writes ChatEvents to the custom stream.
+    the checkpointed state wherever they disagree. The graph tells ChatEvents to its context, or
+    writes them to the custom stream.
     """
     agent = Agent(model, tools, limits=limits or Limits(), archive=archive, history=history)
     graph = StateGraph(

@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from langchain_core.messages import HumanMessage
@@ -172,15 +172,18 @@ class Turns:
         self, turn: Turn, slot: Slot, tools: Sequence[str] | None, talk: Talk, emit: Emit
     ) -> tuple[Status, tuple[str, str] | None]:
         """Wait for a slot, run the graph; how it ended, and the code and words of an error."""
+
+        def hear(event: ChatEvent) -> None:
+            talk.take(event)
+            public = shown(event)
+            if public is not None:
+                emit(*public)
+
         try:
             if slot.waiting:
                 emit(NOTICE, {"kind": "queued", "detail": queued_words(turn.question.content)})
                 await slot.ready()
-            async for event in self._events(turn, tools):
-                talk.take(event)
-                public = shown(event)
-                if public is not None:
-                    emit(*public)
+            await self._run(turn, tools, hear)
         except asyncio.CancelledError:
             _uncancel()
             emit(NOTICE, {"kind": "cancelled", "detail": cancelled_words(turn.question.content)})
@@ -192,9 +195,11 @@ class Turns:
             return "failed", (error.code, str(error))
         return "complete", None
 
-    def _events(self, turn: Turn, tools: Sequence[str] | None) -> AsyncIterator[ChatEvent]:
+    async def _run(
+        self, turn: Turn, tools: Sequence[str] | None, hear: Callable[[ChatEvent], None]
+    ) -> None:
         room = turn.room
-        events = self._graph.astream(
+        steps = self._graph.astream(
             {"messages": [HumanMessage(id=turn.question.key, content=turn.question.content)]},
             {"configurable": {"thread_id": room.id}, "recursion_limit": self._most_steps},
             context=ChatContext(
@@ -205,13 +210,15 @@ class Turns:
                 deletions=room.deletions,
                 summary=summary_state(room.summary),
                 tools=None if tools is None else tuple(tools),
+                hear=hear,
             ),
-            stream_mode="custom",
+            stream_mode=[],  # what is said is heard
             # One write at the end: until then the question is in the history, and a crash
             # loses nothing that was acknowledged.
             durability="exit",
         )
-        return cast("AsyncIterator[ChatEvent]", events)
+        async for _ in steps:
+            pass
 
 
 def _digest(message: str, tools: Sequence[str] | None) -> str:
