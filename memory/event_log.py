@@ -24,7 +24,7 @@ class EventLog:
         self.ended = False
         self._most = most
         self._held: list[str] = []
-        self._grown = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
 
     def append(self, name: str, data: Mapping[str, Any]) -> None:
         """Append an event and wake who follows; never waits."""
@@ -62,7 +62,9 @@ class EventLog:
     async def past(self, after: int) -> Sequence[Event]:
         """All events past ``after``, as soon as there is one; none if the log has ended."""
         while self.last <= after and not self.ended:
-            await self._grown.wait()
+            grown = asyncio.get_running_loop().create_future()
+            self._waiting.append(grown)
+            await grown
         return self.events[bisect_right(self.events, after, key=_id) :]
 
     async def follow(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
@@ -78,6 +80,7 @@ class EventLog:
             self.ended = True
 
     def _wake(self) -> None:
-        # Whoever waits holds the old signal; the next to wait gets a new one.
-        self._grown.set()
-        self._grown = asyncio.Event()
+        waiting, self._waiting = self._waiting, []
+        for grown in waiting:
+            if not grown.done():
+                grown.set_result(None)

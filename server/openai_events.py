@@ -13,6 +13,7 @@ import orjson
 Event = dict[str, Any]
 
 _BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_SPEECH, _CALLING = frozenset(("role", "content")), frozenset(("role", "tool_calls"))
 
 
 @dataclass(slots=True)
@@ -42,24 +43,20 @@ class EventReader:
 
 
 def _parsed(blocks: Sequence[bytes], url: str) -> Batch:
-    batch = Batch()
-    for block in blocks:
-        data = _data(block)
-        if data is None:
-            continue
-        if data.startswith(b"[DONE]"):
-            batch.done = True
-            return batch
-        try:
-            event = _decoded(data)
-        except ValueError as error:
-            batch.failure = error
-            return batch
+    datas = [data for data in map(_data, blocks) if data is not None]
+    done = next((at for at, data in enumerate(datas) if data.startswith(b"[DONE]")), None)
+    batch = Batch(done=done is not None)
+    for event in _decoded(datas[:done]):
         if not isinstance(event, dict):
-            batch.failure = TypeError("an event of the stream is no JSON object")
-            return batch
-        if event.get("error"):
+            batch.failure = (
+                event
+                if isinstance(event, Exception)
+                else TypeError("an event of the stream is no JSON object")
+            )
+        elif event.get("error"):
             batch.failure = _told_error(event["error"], url)
+        if batch.failure is not None:
+            batch.done = False
             return batch
         batch.events.append(event)
     return batch
@@ -75,12 +72,26 @@ def _data(block: bytes) -> bytes | None:
     return b"\n".join(lines) if lines else None
 
 
-def _decoded(data: bytes) -> Any:
+def _decoded(datas: Sequence[bytes]) -> Iterable[Any]:
+    """Each of these decoded, or the error that it made."""
+    try:
+        # All at once, if each is one value: what is two of them would be taken for a neighbour.
+        together = orjson.loads(b"[%b]" % b",".join(datas))
+    except orjson.JSONDecodeError:
+        together = []
+    return together if len(together) == len(datas) else map(_decoded_alone, datas)
+
+
+def _decoded_alone(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
+        pass
+    try:
         # Half surrogate pairs, which the stricter reader refuses; other faults fail here too.
         return json.loads(data)
+    except ValueError as error:
+        return error
 
 
 def _told_error(error: Any, url: str) -> openai.APIError:
@@ -94,33 +105,43 @@ def _told_error(error: Any, url: str) -> openai.APIError:
 def merged(events: Iterable[Event]) -> Iterator[Event]:
     """The same events with neighbours made one where both only add text or arguments."""
     held: Event | None = None
+    before: Event | None = None  # what the held one adds, if that is all it does
+    text: list[str] = []
     for event in events:
-        if held is not None and _add(held, event):
-            continue
+        after = _delta(event)
+        if before is not None and after is not None:
+            if _says(before) and _says(after) and _of_one(before, after):
+                text = text or [before["content"]]
+                text.append(after["content"])
+                continue
+            if _add_arguments(before, after):
+                continue
         if held is not None:
-            yield held
-        held = event
+            yield _with(held, before, text)
+        held, before, text = event, after, []
     if held is not None:
-        yield held
+        yield _with(held, before, text)
 
 
-def _add(held: Event, event: Event) -> bool:
-    """Add what an event says to the one before it; False, and nothing changes, if it can't be."""
-    before, after = _delta(held), _delta(event)
-    if before is None or after is None or before.keys() - {"role"} != after.keys() - {"role"}:
-        return False
-    if after.get("role") not in (None, before.get("role")):
-        return False
-    if isinstance(before.get("content"), str) and isinstance(after.get("content"), str):
-        if len(before.keys() - {"role"}) > 1:
-            return False
-        before["content"] += after["content"]
-        return True
-    return before.keys() - {"role"} == {"tool_calls"} and _add_arguments(before, after)
+def _with(held: Event, before: Event | None, text: list[str]) -> Event:
+    if before is not None and text:
+        before["content"] = "".join(text)
+    return held
+
+
+def _says(delta: Event) -> bool:
+    """Whether it adds text, and nothing beside it but who speaks."""
+    return isinstance(delta.get("content"), str) and delta.keys() <= _SPEECH
+
+
+def _of_one(before: Event, after: Event) -> bool:
+    return after.get("role") in (None, before.get("role"))
 
 
 def _add_arguments(before: Event, after: Event) -> bool:
     """More of the arguments of the same call; its beginning stands alone, as for the library."""
+    if not (before.keys() <= _CALLING and after.keys() <= _CALLING and _of_one(before, after)):
+        return False
     try:
         (first,), (more,) = before["tool_calls"], after["tool_calls"]
         same = first["index"] == more["index"] and first["index"] is not None

@@ -5,7 +5,7 @@ hears. Here all that arrived together becomes one chunk, made by the library's o
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
@@ -28,7 +28,7 @@ from langchain_openai.chat_models.base import _handle_openai_api_error, _handle_
 from pydantic import PrivateAttr, SecretStr
 
 from server.models import ModelSpec
-from server.openai_events import Event, EventReader, merged
+from server.openai_events import Batch, Event, EventReader, merged
 
 OPENAI = "https://api.openai.com/v1"
 CONNECT_SECONDS = 10.0
@@ -68,7 +68,9 @@ class StreamingChatOpenAI(ChatOpenAI):
         reply_id = f"lc_run--{uuid4()}"
         messages = self._convert_input(input).to_messages()
         last: AIMessageChunk | None = None
-        async with aclosing(_closable(self._astream(messages, stop=stop, **kwargs))) as chunks:
+        plain = self._plain(messages, stop, **kwargs)
+        stream = plain if plain is not None else super()._astream(messages, stop=stop, **kwargs)
+        async with aclosing(_closable(stream)) as chunks:
             async for chunk in chunks:
                 last = _message(chunk, reply_id)
                 yield last
@@ -112,15 +114,16 @@ class StreamingChatOpenAI(ChatOpenAI):
         kind: type[Any] = AIMessageChunk
         try:
             async with self._opened(payload) as body:
-                async for event in body.events():
-                    chunk = self._convert_chunk_to_generation_chunk(event, kind, {})
-                    if chunk is None:
-                        continue
-                    kind = chunk.message.__class__
-                    body.spoken |= bool(chunk.text)
-                    if run_manager:
-                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                    yield chunk
+                while (events := await body.read()) is not None:
+                    for event in events:
+                        chunk = self._convert_chunk_to_generation_chunk(event, kind, {})
+                        if chunk is None:
+                            continue
+                        kind = chunk.message.__class__
+                        body.spoken |= bool(chunk.text)
+                        if run_manager:
+                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
         except openai.BadRequestError as error:
             _handle_openai_bad_request(error)
         except openai.APIError as error:
@@ -241,26 +244,26 @@ class StreamedBody:
     def __init__(self, content: aiohttp.StreamReader, url: str) -> None:
         self._content = content
         self._reader = EventReader(url)
+        self._batch = Batch()
         self.spoken = False
 
-    async def events(self) -> AsyncIterator[Event]:
-        """The events up to ``[DONE]``, neighbours made one; raises the error that one may be.
+    async def read(self) -> Iterable[Event] | None:
+        """The events of the next read up to ``[DONE]``, neighbours made one; None at the end.
 
-        The first words are handed on as they come; later ones may wait for each other.
+        Raises the error that one may be, after those before it. The first words are handed on as
+        they come; later ones may wait for each other.
         """
-        while True:
-            data = await self._next()
-            batch = self._reader.read(data) if data else self._reader.end()
-            for event in merged(batch.events):
-                yield event
-            if batch.failure is not None:
-                raise batch.failure
-            if not data:
-                return
-            if self.spoken or batch.done:
-                await self._gather()  # also: only what was read to its end is used again
-            if batch.done:
-                return
+        before = self._batch
+        if before.failure is not None:
+            raise before.failure
+        if before.done or self.spoken:
+            await self._gather()  # also: only what was read to its end is used again
+        if before.done:
+            return None
+        data = await self._next()
+        self._batch = self._reader.read(data) if data else self._reader.end()
+        self._batch.done |= not data
+        return merged(self._batch.events)
 
     async def _next(self) -> bytes:
         """What has come by now, at least something; nothing at the end."""

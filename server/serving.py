@@ -17,7 +17,7 @@ from server.opening import Opening
 from server.settings import Settings, read_settings
 from server.wire import Protocol
 
-GC_THRESHOLDS = (10_000, 20, 50)
+GC_THRESHOLDS = (100_000, 20, 50)
 
 
 class ListenError(Exception):
