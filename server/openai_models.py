@@ -138,11 +138,6 @@ class StreamingChatOpenAI(ChatOpenAI):
             async with self._session().post(
                 url,
                 data=orjson.dumps(payload),
-                headers={
-                    name: value
-                    for name, value in {**client.default_headers, **client.auth_headers}.items()
-                    if isinstance(value, str)
-                },
                 params=client.default_query or None,
                 timeout=_timeout(client.timeout),
             ) as response:
@@ -157,9 +152,14 @@ class StreamingChatOpenAI(ChatOpenAI):
     def _session(self) -> aiohttp.ClientSession:
         """Connections that are kept between calls; made in the loop that uses them."""
         if self._kept is None:
-            base_url = self.root_async_client.base_url
-            secure = base_url.scheme == "https"
+            client = self.root_async_client
+            base_url, secure = client.base_url, client.base_url.scheme == "https"
             self._kept = aiohttp.ClientSession(
+                headers={
+                    name: value
+                    for name, value in {**client.default_headers, **client.auth_headers}.items()
+                    if isinstance(value, str)
+                },
                 connector=aiohttp.TCPConnector(
                     limit=0,  # runs are bounded, and none may wait for another's connection
                     ssl=httpx2.create_ssl_context() if secure else True,

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
 
 from memory.errors import Invalid
@@ -27,7 +29,8 @@ _BLOCKING = frozenset(("XREAD", "SUBSCRIBE", "PSUBSCRIBE"))
 
 
 class _Asked(NamedTuple):
-    command: tuple[Any, ...]
+    name: str
+    packed: Sequence[bytes]
     options: dict[str, Any]
     reply: "asyncio.Future[Any]"
 
@@ -45,16 +48,15 @@ class Gathering(Redis):
         self._asked: list[_Asked] = []
         self._sending: asyncio.Task[None] | None = None
         self._line: Any = None
+        self._packer = HiredisRespSerializer()
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if args[0] in _BLOCKING:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
-        # Encoded here, so that what can't be sent is refused to who asked for it alone.
-        name, *values = args
-        encode = self.get_encoder().encode  # type: ignore[no-untyped-call]
-        command = (name, *map(encode, values))
+        # Packed here, so that what can't be sent is refused to who asked for it alone.
+        packed = self._packer.pack(*args)
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._asked.append(_Asked(command, options, reply))
+        self._asked.append(_Asked(args[0], packed, options, reply))
         if self._sending is None:
             self._sending = asyncio.create_task(self._send())
         return await reply
@@ -93,7 +95,7 @@ class Gathering(Redis):
                 if line is None:
                     line = self._line = await self.connection_pool.get_connection()  # type: ignore[no-untyped-call]
                     line.socket_timeout = None  # there is one above, for all of them
-                packed = line.pack_commands([one.command for one in batch])
+                packed = b"".join(chain.from_iterable(one.packed for one in batch))
                 await line.send_packed_command(packed, check_health=False)
                 return [await self._reply(one) for one in batch]
         except BaseException as error:
@@ -104,9 +106,8 @@ class Gathering(Redis):
             raise
 
     async def _reply(self, asked: _Asked) -> Any:
-        name, options = asked.command[0], asked.options
         try:
-            return await self.parse_response(self._line, name, **options)
+            return await self.parse_response(self._line, asked.name, **asked.options)
         except ResponseError as error:
             return error
 
