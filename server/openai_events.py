@@ -103,22 +103,27 @@ def _told_error(error: Any, url: str) -> openai.APIError:
 
 
 def merged(events: Iterable[Event]) -> Iterator[Event]:
-    """The same events with neighbours made one where both only add text or arguments."""
+    """The same events with neighbours made one: text or arguments, then the end and the usage."""
     held: Event | None = None
     before: Event | None = None  # what the held one adds, if that is all it does
     text: list[str] = []
+    ended = False
     for event in events:
         after = _delta(event)
-        if before is not None and after is not None:
-            if _says(before) and _says(after) and _of_one(before, after):
-                text = text or [before["content"]]
-                text.append(after["content"])
-                continue
-            if _add_arguments(before, after):
+        if held is not None and before is not None:
+            if after is not None and not ended:
+                if _says(before) and _says(after) and _of_one(before, after):
+                    text = text or [before["content"]]
+                    text.append(after["content"])
+                    continue
+                if _add_arguments(before, after):
+                    continue
+            elif _add_usage(held, event) or (not ended and _add_end(held, event)):
+                ended = True
                 continue
         if held is not None:
             yield _with(held, before, text)
-        held, before, text = event, after, []
+        held, before, text, ended = event, after, [], False
     if held is not None:
         yield _with(held, before, text)
 
@@ -136,6 +141,32 @@ def _says(delta: Event) -> bool:
 
 def _of_one(before: Event, after: Event) -> bool:
     return after.get("role") in (None, before.get("role"))
+
+
+def _add_end(held: Event, event: Event) -> bool:
+    """That the answer has ended, if the event says no more than that."""
+    choice = _choice(event)
+    if choice is None or choice.get("logprobs") or event.get("usage"):
+        return False
+    reason, delta = choice.get("finish_reason"), choice.get("delta")
+    if not isinstance(reason, str) or not reason or not isinstance(delta, dict):
+        return False
+    if any(delta.values()):
+        return False
+    choices = held["choices"]
+    held |= event | {"choices": choices}
+    choices[0]["finish_reason"] = reason
+    return True
+
+
+def _add_usage(held: Event, event: Event) -> bool:
+    """What the answer took, if the event says no more than that."""
+    if event.get("choices") != [] or not event.get("usage") or held.get("usage"):
+        return False
+    if event.get("service_tier") != held.get("service_tier"):
+        return False
+    held["usage"] = event["usage"]
+    return True
 
 
 def _add_arguments(before: Event, after: Event) -> bool:
@@ -157,11 +188,8 @@ def _add_arguments(before: Event, after: Event) -> bool:
 
 def _delta(event: Event) -> Event | None:
     """What an event adds, without its empty fields; None if it says anything beside that."""
-    choices = event.get("choices")
-    if not isinstance(choices, list) or len(choices) != 1 or event.get("usage"):
-        return None
-    choice = choices[0]
-    if not isinstance(choice, dict) or choice.get("finish_reason") or choice.get("logprobs"):
+    choice = None if event.get("usage") else _choice(event)
+    if choice is None or choice.get("finish_reason") or choice.get("logprobs"):
         return None
     delta = choice.get("delta")
     if not isinstance(delta, dict):
@@ -169,3 +197,11 @@ def _delta(event: Event) -> Event | None:
     for name in [name for name, value in delta.items() if value is None]:
         del delta[name]
     return delta
+
+
+def _choice(event: Event) -> Event | None:
+    """The one choice that an event is of."""
+    choices = event.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
+        return None
+    return choices[0]
