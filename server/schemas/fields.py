@@ -11,6 +11,7 @@ T = TypeVar("T")
 
 MAX_MESSAGE = 32_000
 MAX_TITLE = 200
+MAX_ID = 100
 MAX_PAGE = 100
 PAGE = 20
 
@@ -73,13 +74,13 @@ RoomId = Annotated[
     str,
     Path(
         description="The room's id.",
-        max_length=100,
+        max_length=MAX_ID,
         examples=["room_4f0c6a1b9d2e4c8377a0b1c2"],
     ),
 ]
 RunId = Annotated[
     str,
-    Path(description="The run's id.", max_length=100, examples=["run_4f0c6a1b9d2e4c8377a0b1c2"]),
+    Path(description="The run's id.", max_length=MAX_ID, examples=["run_4f0c6a1b9d2e4c8377a0b1c2"]),
 ]
 Limit = Annotated[int, Query(description="At most this many items.", ge=1, le=MAX_PAGE)]
 Cursor = Annotated[
