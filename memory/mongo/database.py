@@ -1,7 +1,7 @@
 """A MongoDB database as the stores use it: its indexes, its schema's version, units of work."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self, TypeVar
 
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, timeout
@@ -107,14 +107,14 @@ class MongoDatabase:
 
     async def atomic(self, work: Work[T]) -> T:
         """Run ``work`` so that all of it is kept, or none of it."""
-        async with self.in_order():
+        with self.in_order():
             if not self._transactions:
                 return await work(None)
             async with self.database.client.start_session() as session:
                 return await session.with_transaction(work)
 
-    @asynccontextmanager
-    async def in_order(self) -> AsyncIterator[None]:
+    @contextmanager
+    def in_order(self) -> Iterator[None]:
         """Steps that may be cut short anywhere, within the time of one unit of work."""
         # One deadline for all of it: else each step, retry and abort would have its own.
         with mapped_errors(), timeout(WAIT_MS / 1000):

@@ -1,19 +1,25 @@
 """The driver's errors as ours, once for every store on MongoDB."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from pymongo.errors import ConnectionFailure, DocumentTooLarge, OperationFailure
 
 from memory.errors import TooLarge, Unavailable
 
 
-@contextmanager
-def mapped_errors() -> Iterator[None]:
+class mapped_errors:
     """Raise Unavailable when MongoDB is away or refuses, TooLarge when it can't hold a value."""
-    try:
-        yield
-    except DocumentTooLarge as error:
-        raise TooLarge("The value is larger than the database can keep.") from error
-    except (ConnectionFailure, OperationFailure) as error:
-        raise Unavailable("The database does not answer now.") from error
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, DocumentTooLarge):
+            raise TooLarge("The value is larger than the database can keep.") from error
+        if isinstance(error, ConnectionFailure | OperationFailure):
+            raise Unavailable("The database does not answer now.") from error

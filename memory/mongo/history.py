@@ -51,7 +51,7 @@ class MongoHistory:
 
     async def begin(self, run: Run, content: str) -> Turn:
         # Past the deadline nothing is sent: the room may have been closed by another.
-        async with self._database.in_order():
+        with self._database.in_order():
             await self._refuse_known_key(run)
             question = _question(1, content, now())
             before = await self._open(run, question)

@@ -27,7 +27,7 @@ class MongoLease:
             "holder": {"$cond": [ours, self._holder, "$holder"]},
             "until": {"$cond": [ours, until, "$until"]},
         }
-        async with self._database.in_order():
+        with self._database.in_order():
             lease = await self._database["leases"].find_one_and_update(
                 {"_id": self._name},
                 [{"$set": step}],
@@ -38,5 +38,5 @@ class MongoLease:
 
     async def drop(self) -> None:
         """Let others have it, if it is ours."""
-        async with self._database.in_order():
+        with self._database.in_order():
             await self._database["leases"].delete_one({"_id": self._name, "holder": self._holder})

@@ -1,17 +1,23 @@
 """The driver's errors as ours, once for every store on Redis."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from redis.exceptions import RedisError
 
 from memory.errors import Unavailable
 
 
-@contextmanager
-def mapped_errors() -> Iterator[None]:
+class mapped_errors:
     """Raise Unavailable when Redis is away or refuses."""
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise Unavailable("Redis does not answer now.") from error
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, RedisError | OSError):
+            raise Unavailable("Redis does not answer now.") from error
