@@ -6,7 +6,7 @@ hears. Here all that arrived together becomes one chunk, made by the library's o
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 from uuid import uuid4
@@ -245,6 +245,7 @@ class StreamedBody:
         self._content = content
         self._reader = EventReader(url)
         self._batch = Batch()
+        self._slow = False
         self.spoken = False
 
     async def read(self) -> Iterable[Event] | None:
@@ -284,10 +285,21 @@ class StreamedBody:
         return left
 
     async def _gather(self) -> None:
-        """Let more come, for a moment or to the end."""
-        with suppress(TimeoutError, aiohttp.ClientError):
+        """Let more come, for a moment or to the end.
+
+        Of an answer that was not at its end after a moment, that is not asked again at each one: it
+        would cost more than what is done with the words.
+        """
+        if self._slow and not self._batch.done:
+            await asyncio.sleep(GATHER_SECONDS)
+            return
+        try:
             async with asyncio.timeout(GATHER_SECONDS):
                 await self._content.wait_eof()
+        except TimeoutError:
+            self._slow = True
+        except aiohttp.ClientError:
+            pass
 
 
 def _proxy(scheme: str, host: str) -> str | None:
