@@ -231,4 +231,20 @@ OR OLD.content_blob IS NOT NEW.content_blob BEGIN
 END;
 """
 
-MIGRATIONS: tuple[str, ...] = (ROOMS, CHECKPOINTS, ARCHIVE, FILES, USAGE, ACCOUNTS, VECTORS)
+COUNTS = """
+INSERT INTO postings (archive, term, entry, weight, length)
+SELECT archive, term, 4611686018427387904, entries, 0 FROM terms;
+DROP TABLE terms;
+CREATE INDEX terms_of_archives ON postings (archive, term) WHERE entry = 4611686018427387904;
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    ROOMS,
+    CHECKPOINTS,
+    ARCHIVE,
+    FILES,
+    USAGE,
+    ACCOUNTS,
+    VECTORS,
+    COUNTS,
+)

@@ -1,4 +1,8 @@
-"""The index of search terms in SQLite: which entry of which owner holds a term, how much."""
+"""The index of search terms in SQLite: which entry of which owner holds a term, how much.
+
+In how many entries a term stands is kept behind its newest posting, as that of the entry COUNT: so
+a save into a large archive writes one page for each of its terms, not two.
+"""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -16,6 +20,9 @@ from memory.ranking import (
     Statistics,
 )
 from memory.records import Entry
+
+COUNT = 2**62
+"""A number that no entry has."""
 
 
 def index_entry(
@@ -101,12 +108,13 @@ def _change(
 
 def _count_terms(connection: sqlite3.Connection, changes: Sequence[tuple[int, str, int]]) -> None:
     connection.executemany(
-        "INSERT INTO terms (archive, term, entries) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET entries = entries + excluded.entries",
+        "INSERT INTO postings (archive, term, entry, weight, length)"  # noqa: S608 - a constant
+        f" VALUES (?, ?, {COUNT}, ?, 0)"
+        " ON CONFLICT DO UPDATE SET weight = weight + excluded.weight",
         changes,
     )
     connection.executemany(
-        "DELETE FROM terms WHERE archive = ? AND term = ? AND entries <= 0",
+        f"DELETE FROM postings WHERE archive = ? AND term = ? AND entry = {COUNT} AND weight <= 0",  # noqa: S608 - a constant
         [(archive, term) for archive, term, by in changes if by < 0],
     )
 
@@ -184,18 +192,19 @@ def _frequencies(
     connection: sqlite3.Connection, archive: int, wanted: Sequence[str]
 ) -> dict[str, int]:
     """In how many entries the wanted terms stand; for lone characters, the pairs with them."""
+    counted = f"archive = ? AND entry = {COUNT}"
     rows = connection.execute(
-        "SELECT term, entries FROM terms WHERE archive = ?"
+        f"SELECT term, weight FROM postings WHERE {counted}"  # noqa: S608 - a constant
         " AND term IN (SELECT value FROM json_each(?))",
         (archive, orjson.dumps(list(wanted)).decode()),
     ).fetchall()
     for character in lone_characters(wanted):
         rows += connection.execute(
-            "SELECT term, entries FROM terms WHERE archive = ? AND instr(term, ?)"
-            " ORDER BY entries DESC LIMIT ?",
+            f"SELECT term, weight FROM postings INDEXED BY terms_of_archives WHERE {counted}"  # noqa: S608 - a constant
+            " AND instr(term, ?) ORDER BY weight DESC LIMIT ?",
             (archive, character, MOST_PAIRS),
         ).fetchall()
-    return {row["term"]: row["entries"] for row in rows}
+    return {row["term"]: row["weight"] for row in rows}
 
 
 def _few(connection: sqlite3.Connection, owner: str, category: str) -> list[int] | None:
@@ -215,7 +224,8 @@ def _newest_postings(
     return _tuples(
         connection,
         "SELECT entry, weight, length FROM postings WHERE archive = ? AND term = ?"  # noqa: S608 - fixed texts
-        f"{'' if category is None else f' AND {within}'} ORDER BY entry DESC LIMIT ?",
+        f" AND entry < {COUNT}{'' if category is None else f' AND {within}'}"
+        " ORDER BY entry DESC LIMIT ?",
         (archive, term, *([] if category is None else [category]), READ_AT_MOST),
     )
 

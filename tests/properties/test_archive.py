@@ -17,6 +17,7 @@ from memory.lexical import entry_terms, lone_characters, query_terms
 from memory.records import Entry
 from memory.sqlite.archive import SQLiteArchive
 from memory.sqlite.database import Database
+from memory.sqlite.postings import COUNT
 
 OWNERS = st.sampled_from(["user_me", "user_other"])
 LABELS = st.sampled_from(["레디스 만료", "Passport", "getUserName bug", "👨‍👩‍👧‍👦 가족", "a"])
@@ -29,7 +30,7 @@ WORD_LIST = [
 CONTENTS = st.lists(st.sampled_from(WORD_LIST), min_size=1, max_size=8).map(" ".join)
 PICK = st.integers(0, 10**6)
 
-TABLES = ("postings", "terms", "indexed_entries", "entries")
+TABLES = ("postings", "indexed_entries", "entries")
 
 
 class ArchiveMachine(RuleBasedStateMachine):
@@ -195,11 +196,11 @@ class ArchiveMachine(RuleBasedStateMachine):
                 wanted[f"{entry.owner} {term}"] = wanted.get(f"{entry.owner} {term}", 0) + 1
 
         def work(connection: sqlite3.Connection) -> tuple[dict[str, int], dict[str, int]]:
-            named = "SELECT owner || ' ' || term AS name, {} AS held FROM {} JOIN archives"
-            named += " ON archive = number {}"
-            counted = connection.execute(named.format("terms.entries", "terms", ""))
+            named = "SELECT owner || ' ' || term AS name, {} AS held FROM postings JOIN archives"
+            named += " ON archive = number WHERE entry {} {}"
+            counted = connection.execute(named.format("weight", "=", COUNT))
             counts = {row["name"]: row["held"] for row in counted}
-            listed = connection.execute(named.format("count(*)", "postings", "GROUP BY 1"))
+            listed = connection.execute(named.format("count(*)", "<", f"{COUNT} GROUP BY 1"))
             return counts, {row["name"]: row["held"] for row in listed}
 
         counts, listed = self.run(self.database.read(work))
