@@ -26,8 +26,10 @@ LOG_BYTES = 128 * 4096
 """How large the write-ahead log may grow before it is copied into the file, beside the writes."""
 LOG_SHARE = 16
 """What part of a large file its log may be as large as."""
-FULL_LOG_PAGES = 4096
-"""From when on a write copies the log itself; SQLite's pages have 4,096 bytes."""
+MOST_LOG_BYTES = 16 * 1024 * 1024
+"""How large the log of any file may grow before it is copied."""
+FULL_LOG_PAGES = 4 * MOST_LOG_BYTES // 4096
+"""From when on a write copies the log itself: the copy beside the writes must long be under way."""
 
 
 class Database:
@@ -93,7 +95,7 @@ class Database:
             log, file = Path(f"{self.path}-wal").stat().st_size, self.path.stat().st_size
         except OSError:
             return False  # what was written is written, whatever becomes of the log
-        return log > max(LOG_BYTES, file // LOG_SHARE)
+        return log > min(max(LOG_BYTES, file // LOG_SHARE), MOST_LOG_BYTES)
 
     def _copy_log(self) -> None:
         """Copy the log into the file; no write waits for it."""
