@@ -9,7 +9,7 @@ from dataclasses import replace
 from memory.errors import Invalid, Stale, TooLarge
 from memory.keys import new_id
 from memory.records import Category, Entry, Source
-from memory.text import LABEL_LIMIT, LABEL_POINTS, grapheme_count, is_blank, normalize
+from memory.text import LABEL_LIMIT, LABEL_POINTS, condense, grapheme_count, is_blank
 from memory.times import now
 from memory.tokens import estimate_tokens
 
@@ -119,9 +119,9 @@ def _has_surrogates(text: str) -> bool:
 
 
 def fingerprint(content: str) -> str:
-    """The same for contents that say the same (normalized), SHA-256 in hex."""
+    """The same for contents that say the same (condensed), SHA-256 in hex."""
     return hashlib.sha256(
-        (normalize(content) or content.strip()).encode("utf-8", "surrogatepass")
+        (condense(content) or content.strip()).encode("utf-8", "surrogatepass")
     ).hexdigest()
 
 

@@ -31,6 +31,8 @@ _TELLING = r"(?<=\d)[.,:/\-](?=\d)|(?<![^\s(])-(?=\d)|(?<=\d)%|(?<=\b\p{L})#"
 _UNSEEN = regex.compile(r"[\s\p{Z}\p{Cc}\p{Cf}\p{Cs}\p{M}\u115f\u1160\u2800\u3164\uffa0]*+")
 _BETWEEN = regex.compile(rf"({_TELLING})|[\p{{P}}\p{{Z}}\p{{Cc}}\s]")
 _SPACES = regex.compile(r"[\s\p{Z}\p{Cc}]++")
+_THOUSANDS = regex.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_LOOSE_SPACE = regex.compile(r"(?<!\d) | (?!\d)")
 _SENTENCE = regex.compile(
     r"(?<![.!?…])[.!?…]++[\"'”’)\]」』]*+(?=\s)|(?<![。！？])[。！？]++[\"'”’)\]」』）]*+"
 )
@@ -51,7 +53,15 @@ def normalize(text: str) -> str:
     Two texts that differ in a sign that tells (3.5 and 35, -5 and 5, C and C++) stay two.
     """
     folded = unicodedata.normalize("NFKC", compose(text).casefold())
-    return " ".join(_BETWEEN.sub(_telling_or_space, folded).split())
+    return " ".join(_BETWEEN.sub(_telling_or_space, _THOUSANDS.sub("", folded)).split())
+
+
+def condense(text: str) -> str:
+    """``text`` normalized and without spaces, but for those that part two numbers.
+
+    Korean is written with and without them: 만료 시간 and 만료시간, like don't and dont, are one.
+    """
+    return _LOOSE_SPACE.sub("", normalize(text))
 
 
 def _telling_or_space(found: regex.Match[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from memory.text import normalize, sentences, words
+from memory.text import condense, sentences, words
 
 Relation = Literal["said", "adds", "apart"]
 
@@ -32,7 +32,7 @@ class Said:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        parts = {_folded(sentence): sentence for sentence in sentences(text)}
+        parts = {condense(sentence): sentence for sentence in sentences(text)}
         parts.pop("", None)
         return cls(parts, _line(text))
 
@@ -98,7 +98,3 @@ def _size(parts: Collection[str]) -> int:
 def _line(text: str) -> str:
     """The words of a text between spaces, so that 360 is not found in 3600."""
     return f" {' '.join(words(text))} "
-
-
-def _folded(text: str) -> str:
-    return "".join(normalize(text).split())

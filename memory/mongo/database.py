@@ -18,7 +18,7 @@ Document = dict[str, Any]
 Session = AsyncClientSession | None
 Work = Callable[[Session], Awaitable[T]]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 WAIT_MS = 3_500
 """How long one unit of work may take, its search for a server included."""
 

@@ -1,16 +1,22 @@
-"""Brings the index of search terms of an older version into the form of this one."""
+"""Brings the archive's indexes of an older version into the form of this one."""
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pymongo import UpdateOne, timeout
+from pymongo.errors import BulkWriteError
 
 from memory.mongo.postings import SPAN, block_id, packed
+from memory.preparing import fingerprint_of
 
 if TYPE_CHECKING:
     from memory.mongo.database import Document, MongoDatabase, Session
 
 log = logging.getLogger(__name__)
+
+CHANGED_AT_ONCE = 500
+DUPLICATE_KEY = 11_000
 
 
 async def renewed(database: "MongoDatabase", version: int) -> None:
@@ -19,6 +25,38 @@ async def renewed(database: "MongoDatabase", version: int) -> None:
         await _into_blocks(database)
     elif version < 3:
         await _into_wider_blocks(database)
+    if version < 6:
+        await _take_fingerprints(database)
+
+
+async def _take_fingerprints(database: "MongoDatabase") -> None:
+    """Know entries again by what this version takes for the same.
+
+    Of two that are the same now the later keeps the fingerprint that it had; so do large ones, of
+    which the content stands elsewhere.
+    """
+    small = database["entries"].find({"content_blob": None}, {"content": 1, "fingerprint": 1})
+    changes: list[UpdateOne] = []
+    with timeout(None):
+        async for entry in small:
+            known = {"_id": entry["_id"], "fingerprint": entry["fingerprint"]}
+            taken = {"fingerprint": await fingerprint_of(entry["content"])}
+            changes.append(UpdateOne(known, {"$set": taken}))
+            if len(changes) == CHANGED_AT_ONCE:
+                await _where_free(database, changes)
+                changes = []
+        await _where_free(database, changes)
+
+
+async def _where_free(database: "MongoDatabase", changes: Sequence[UpdateOne]) -> None:
+    """Make those of the changes that no other entry stands in the way of."""
+    if not changes:
+        return
+    try:
+        await database["entries"].bulk_write(changes, ordered=False)
+    except BulkWriteError as error:
+        if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+            raise
 
 
 async def _into_wider_blocks(database: "MongoDatabase") -> None:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self, TypeVar
 
+from memory.archive_rules import fingerprint
 from memory.errors import Newer, Unavailable
 from memory.sqlite.migrations import MIGRATIONS
 
@@ -168,6 +169,7 @@ def _view(connection: sqlite3.Connection, work: Work[T]) -> T:
 def fresh_schema(migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
     """An empty database in memory as all migrations leave one."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.create_function("fingerprint_of", 1, fingerprint, deterministic=True)
     for script in migrations:
         for statement in _statements(script):
             connection.execute(statement)
@@ -182,6 +184,7 @@ def _migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
             f"{len(migrations)}. Nothing was changed: open it with the newer Tomato."
         )
     connection.execute("PRAGMA journal_mode = WAL")
+    connection.create_function("fingerprint_of", 1, fingerprint, deterministic=True)
     while _version(connection) < len(migrations):
         _transaction(connection, lambda one: _migrate_once(one, migrations))
 

@@ -1,7 +1,7 @@
 """The schema of the SQLite file as a list of steps: append to it, never change what is there.
 
 The step at index n brings a file from ``user_version`` n to n + 1. Times are microseconds since
-1970 in UTC.
+1970 in UTC. ``fingerprint_of`` is the archive's fingerprint of a content.
 """
 
 ROOMS = """
@@ -238,6 +238,10 @@ DROP TABLE terms;
 CREATE INDEX terms_of_archives ON postings (archive, term) WHERE entry = 4611686018427387904;
 """
 
+FINGERPRINTS = """
+UPDATE OR IGNORE entries SET fingerprint = fingerprint_of(content) WHERE content_blob IS NULL;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     ROOMS,
     CHECKPOINTS,
@@ -247,4 +251,5 @@ MIGRATIONS: tuple[str, ...] = (
     ACCOUNTS,
     VECTORS,
     COUNTS,
+    FINGERPRINTS,
 )

@@ -1,10 +1,12 @@
-"""A search index of an older schema opens in this version as it was.
+"""The indexes of an older schema open in this version as they were.
 
-Schema 1 had a document for each posting, schema 2 blocks of half the span.
+Schema 1 had a document for each posting, schema 2 blocks of half the span; until schema 6 a text
+was another where its spaces were.
 """
 
 import pytest
 
+from memory.errors import Conflict
 from memory.mongo.archive import MongoArchive
 from memory.mongo.database import MongoDatabase
 
@@ -102,3 +104,24 @@ async def test_the_index_of_schema_1_is_taken_over(url: str) -> None:
         for name in ("term_blocks", "terms", "archives", "entries"):
             assert await database[name].count_documents({}) == 0, name
         assert await database["counters"].count_documents({"_id.numbers_of": ME}) == 0
+
+
+async def test_what_is_the_same_now_is_known_again(url: str) -> None:
+    async with MongoDatabase.open(url) as database:
+        archive = MongoArchive(database)
+        for label, content in NOTES.items():
+            await archive.save(ME, label=label, category="메모", content=content)
+        first = await archive.save(ME, label="하나", category="메모", content="만료시간은 3,600초")
+        await database["entries"].update_many({}, [{"$set": {"fingerprint": "$_id"}}])
+        twin = await archive.save(ME, label="둘", category="메모", content="만료 시간은 3600초.")
+        await database["entries"].update_one({"_id": twin.id}, {"$set": {"fingerprint": "twin"}})
+        await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": 5}})
+
+    async with MongoDatabase.open(url) as database:
+        archive = MongoArchive(database)
+        for content in [*NOTES.values(), "만료 시간은 3600 초"]:
+            with pytest.raises(Conflict):
+                await archive.save(ME, label="다시", category="메모", content=content.upper())
+        held = {one.id for one in (await archive.page(ME, limit=10)).items}
+        assert {first.id, twin.id} <= held
+        assert len(held) == len(NOTES) + 2

@@ -91,7 +91,7 @@ async def test_one_thing_posted_twenty_ways_is_there_twice_at_most(
 
 
 def ways_of(text: str, more: str) -> list[str]:
-    """Twenty ways to say ``text``: by spacing, case, punctuation, form, a sentence added."""
+    """Over twenty ways to say ``text``: by spacing, case, punctuation, form, a sentence added."""
     bare = text.rstrip(".")
     wide = "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in text)
     return [
@@ -108,6 +108,8 @@ def ways_of(text: str, more: str) -> list[str]:
         text.replace(" ", "\n", 1),
         text.replace(" ", "\u00a0"),
         text.replace(" ", ", ", 1),
+        text.replace("만료 시간", "만료시간").replace("database password", "database-password"),
+        text.replace("3600", "3,600").replace(" first ", " - first - "),
         f"“{text}”",
         f"- **{bare}**",
         unicodedata.normalize("NFD", text),

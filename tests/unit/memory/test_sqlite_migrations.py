@@ -1,9 +1,12 @@
-"""A file of an older schema opens in this version with its search index as it was."""
+"""A file of an older schema opens in this version with its indexes as they were."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from memory.errors import Conflict
 from memory.sqlite.archive import SQLiteArchive
 from memory.sqlite.database import Database
 from memory.sqlite.postings import COUNT
@@ -57,3 +60,31 @@ async def test_the_index_of_schema_7_is_taken_over(tmp_path: Path) -> None:
     await database.close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM postings").fetchone() == (0,)
+
+
+async def test_what_is_the_same_now_is_known_again(tmp_path: Path) -> None:
+    """Until schema 9 a text was another where its spaces were."""
+    path = tmp_path / "tomato.db"
+    database = await Database.open(path)
+    archive = SQLiteArchive(database)
+    for label, content in NOTES.items():
+        await archive.save(ME, label=label, category="메모", content=content)
+    first = await archive.save(ME, label="하나", category="메모", content="만료시간은 3,600초")
+    await database.write(lambda one: one.execute("UPDATE entries SET fingerprint = id"))
+    twin = await archive.save(ME, label="둘", category="메모", content="만료 시간은 3600초.")
+    await database.write(
+        lambda one: one.execute("UPDATE entries SET fingerprint = 'x' WHERE id = ?", (twin.id,))
+    )
+    await database.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 8")
+
+    database = await Database.open(path)
+    archive = SQLiteArchive(database)
+    for content in [*NOTES.values(), "만료 시간은 3600 초"]:
+        with pytest.raises(Conflict):
+            await archive.save(ME, label="다시", category="메모", content=content.upper())
+    held = {one.id for one in (await archive.page(ME, limit=10)).items}
+    await database.close()
+    assert {first.id, twin.id} <= held
+    assert len(held) == len(NOTES) + 2

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from memory.text import (
     LABEL_POINTS,
     compose,
+    condense,
     cut_label,
     grapheme_count,
     graphemes,
@@ -59,6 +60,33 @@ def test_the_same_said_in_another_form_is_the_same(one: str, other: str) -> None
 )
 def test_what_differs_in_a_sign_that_tells_stays_two(one: str, other: str) -> None:
     assert normalize(one) != normalize(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("레디스 만료 시간은 3,600초", "레디스 만료시간은 3600 초"),
+        ("don't touch the well-known key", "Dont touch the well known key!"),
+        ("1,234,567 rows", "1234567 rows"),
+    ],
+)
+def test_the_same_said_with_other_spaces_is_the_same(one: str, other: str) -> None:
+    assert condense(one) == condense(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ports 80 81", "ports 8081"),
+        ("3.5초", "35초"),
+        ("1,2", "12"),
+        ("12,34", "1234"),
+        ("a -5", "a 5"),
+        ("x > y", "x y"),
+    ],
+)
+def test_numbers_and_signs_stay_apart_without_spaces(one: str, other: str) -> None:
+    assert condense(one) != condense(other)
 
 
 @given(st.text())
