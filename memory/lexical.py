@@ -163,20 +163,38 @@ def category_terms(category: str) -> dict[str, int]:
 
 
 def matched_words(query: str, found: Iterable[str]) -> tuple[str, ...]:
-    """What of the query's words was found: of words in pairs the longest part that was."""
+    """What of the query's words was found: of words in pairs the longest part that was.
+
+    Of words of which less than half was found, that part, where there are no others.
+    """
     known = frozenset(term.removeprefix(_CATEGORY) for term in found)
-    matched = (_matched(word, made, known) for word, made in query_words(query))
+    asked = query_words(query)
+    matched = [_matched(word, made, known) for word, made in asked if _mostly(made, known)]
+    if not any(matched):
+        matched = [part for word, made in asked for part in _parts_matched(word, made, known)]
     return tuple(dict.fromkeys(word for word in matched if word))
 
 
-def _matched(word: str, made: Sequence[str], known: frozenset[str]) -> str:
-    if len(made) == 1 and _is_single(made[0]):
+def _mostly(made: Sequence[str], known: Collection[str]) -> bool:
+    return 2 * sum(term in known for term in made) >= len(made) or _is_single(made[0])
+
+
+def _matched(word: str, made: Sequence[str], known: Collection[str]) -> str:
+    if _is_single(made[0]):
         return word if any(made[0] in term for term in known) else ""
-    if 2 * sum(term in known for term in made) < len(made):
-        return ""
-    if made != _pairs(word.casefold()) or len(made) != len(word) - 1:
-        return word
-    return _longest(word, [term in known for term in made])
+    return _longest(word, [term in known for term in made]) if _in_pairs(word, made) else word
+
+
+def _parts_matched(word: str, made: Sequence[str], known: Collection[str]) -> list[str]:
+    if not any(term in known for term in made):
+        return []
+    if _in_pairs(word, made):
+        return [_longest(word, [term in known for term in made])]
+    return [part for part in _PARTS.findall(word) if _cut(stem(fold(part))) in known] or [word]
+
+
+def _in_pairs(word: str, made: Sequence[str]) -> bool:
+    return made == _pairs(word.casefold()) and len(made) == len(word) - 1
 
 
 def _longest(word: str, hits: Sequence[bool]) -> str:

@@ -1,5 +1,7 @@
 """Search terms of Korean, English and code."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,6 +102,11 @@ def test_label_and_category_weigh_more_than_content() -> None:
         ("travel", {"#travel"}, ("travel",)),
         ("maxmemory-policy", {"maxmemory", "policy"}, ("maxmemory-policy",)),
         ("레디스만료", {"레디", "디스"}, ("레디스",)),
+        ("getUserById/3", {"3"}, ("3",)),
+        ("find getUserById", {"user"}, ("User",)),
+        ("rate-limit", {"ratelimit"}, ("rate-limit",)),
+        ("만료시간을", {"시간"}, ("시간",)),
+        ("만료시간을 redis", {"시간", "redis"}, ("redis",)),
         ("nothing here", set(), ()),
     ],
 )
@@ -107,6 +114,13 @@ def test_matched_words_are_as_they_stand(
     query: str, found: set[str], matched: tuple[str, ...]
 ) -> None:
     assert matched_words(query, found) == matched
+
+
+@given(st.text(st.sampled_from("aBz1가나집漢.-_/' \u0301é")), st.randoms())
+def test_whatever_is_found_tells_what_matched(query: str, chance: random.Random) -> None:
+    wanted = query_terms(query)
+    if wanted:
+        assert matched_words(query, [chance.choice(wanted)])
 
 
 def test_a_lone_character_is_known_from_one_beside_words() -> None:
