@@ -34,6 +34,9 @@ Owners get their numbers by whole blocks.
 MOST_WEIGHT, MOST_LENGTH = (1 << 10) - 1, (1 << 21) - 1
 """Above which one more counts no more: the two stand in 31 bits."""
 
+ONE_REPLY = 10_000
+"""More than a search reads at once: MongoDB sends but 101 documents first, unless asked for all."""
+
 _BLOCKS_AT_ONCE = 8
 _NUMBER = {"_id": 0, "number": 1}  # all of it stands in an index
 
@@ -243,7 +246,8 @@ async def _frequencies(
 async def _few(database: MongoDatabase, owner: str, category: str) -> list[int] | None:
     """The entries of a category if they are so few that looking up each is the shorter way."""
     where = {"owner": owner, "category": category}
-    found = await database["entries"].find(where, _NUMBER).limit(FEW + 1).to_list()
+    numbers = database["entries"].find(where, _NUMBER).limit(FEW + 1).batch_size(ONE_REPLY)
+    found = await numbers.to_list()
     return [document["number"] for document in found] if len(found) <= FEW else None
 
 
@@ -251,7 +255,8 @@ async def _within(
     database: MongoDatabase, owner: str, category: str, entries: Sequence[int]
 ) -> list[int]:
     where = {"owner": owner, "category": category, "number": {"$in": list(entries)}}
-    return [one["number"] async for one in database["entries"].find(where, _NUMBER)]
+    found = database["entries"].find(where, _NUMBER).batch_size(ONE_REPLY)
+    return [one["number"] async for one in found]
 
 
 async def _newest_postings(
@@ -263,7 +268,7 @@ async def _newest_postings(
         return found
     where: Document = {"$or": [_of_term(owner, term) for term in terms]}
     if len(terms) > 1:
-        async for block in database["term_blocks"].find(where):
+        async for block in database["term_blocks"].find(where).batch_size(ONE_REPLY):
             found[block["_id"]["t"]] += _unpacked(block)
         return found
     newest = database["term_blocks"].find(_of_term(owner, terms[0])).sort("_id", -1)
@@ -288,32 +293,11 @@ async def _postings_among(
     database: MongoDatabase, owner: str, terms: Sequence[str], entries: Sequence[int]
 ) -> Mapping[str, Sequence[Posting]]:
     """The terms' postings for these entries, from the entries themselves."""
-    # Where each term stands in the entry's list: an entry with files may have ten thousand.
-    places = [{"$indexOfArray": ["$terms", {"$literal": term}]} for term in terms]
-    columns: Document = {"_id": 0, "number": 1, "length": 1, "category_terms": 1, "weights": 1}
-    steps: list[Document] = [
-        {"$match": {"owner": owner, "number": {"$in": list(entries)}}},
-        {"$project": columns | {"places": places}},
-        {
-            "$project": columns
-            | {
-                "weights": {
-                    "$map": {
-                        "input": "$places",
-                        "in": {
-                            "$cond": [
-                                {"$lt": ["$$this", 0]},
-                                0,
-                                {"$arrayElemAt": ["$weights", "$$this"]},
-                            ]
-                        },
-                    }
-                }
-            }
-        },
-    ]
+    where = {"owner": owner, "number": {"$in": list(entries)}}
+    columns: Document = {"_id": 0, "number": 1, "length": 1, "category_terms": 1}
+    columns["weights"] = [_weight_of(term) for term in terms]
     found: dict[str, list[Posting]] = defaultdict(list)
-    async for entry in await database["entries"].aggregate(steps):
+    async for entry in database["entries"].find(where, columns).batch_size(ONE_REPLY):
         number, length = entry["number"], entry["length"]
         of_category = set(entry["category_terms"])
         for term, weight in zip(terms, entry["weights"], strict=True):
@@ -321,3 +305,11 @@ async def _postings_among(
             if held:
                 found[term].append((number, held, length))
     return found
+
+
+def _weight_of(term: str) -> Document:
+    """A term's weight in an entry, picked out there: one with files may have ten thousand terms."""
+    place = {"$indexOfArray": ["$terms", {"$literal": term}]}
+    weight = {"$arrayElemAt": ["$weights", "$$place"]}
+    held = {"$cond": [{"$lt": ["$$place", 0]}, 0, weight]}
+    return {"$let": {"vars": {"place": place}, "in": held}}
