@@ -1,5 +1,6 @@
 """Whether a content says what another already says, and the two as one without a loss. Pure."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -21,6 +22,7 @@ SHORT = 200
 """Up to how many sentences a text is looked through word by word."""
 
 _ENDS = ".!?…。！？"
+_ITEM = re.compile(r"(?:[-*+>#•]+\s+|\d{1,3}[.)]\s+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Said:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        parts = {condense(sentence): sentence for sentence in sentences(text)}
+        parts = {condense(_bare(sentence)): sentence for sentence in sentences(text)}
         parts.pop("", None)
         return cls(parts, _line(text))
 
@@ -46,7 +48,7 @@ class Said:
         return [
             key
             for key, sentence in self.parts.items()
-            if key in other.parts or (short and _line(sentence) in other.line)
+            if key in other.parts or (short and _line(_bare(sentence)) in other.line)
         ]
 
 
@@ -89,6 +91,12 @@ def most_alike(contents: Sequence[str], new: str) -> tuple[int, Relation] | None
             index = relations.index(wanted)
             return index, relations[index]
     return None
+
+
+def _bare(sentence: str) -> str:
+    """A sentence without the mark of a list, a quote or a heading before it."""
+    mark = _ITEM.match(sentence)
+    return sentence[mark.end() :] if mark else sentence
 
 
 def _size(parts: Collection[str]) -> int:
