@@ -38,16 +38,16 @@ _BYTES = re.compile(
 _BASE32 = re.compile(r"(?=.*[2-7])(?=.*[A-Z])[A-Z2-7]{16,}=*")
 _ENCODED = re.compile(r"(?=.*[0-9+/_=-])(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/_=.-]{24,}")
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
-_JAMO = re.compile("[\u3131-\u318e]{3,}")
-_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_JAMO = re.compile("[\u3131-\u318e]+")
+_ROWS = ("1234567890", "qwertyuiop", "asdfghjkl;", "zxcvbnm")
 _RUNS = "|".join(
     row[start:end]
     for line in _ROWS
     for row in (line, line[::-1])
-    for start in range(len(row) - 3)
-    for end in range(len(row), start + 3, -1)
+    for start in range(len(row) - 2)
+    for end in range(len(row), start + 2, -1)
 )
-_KEYS = re.compile(f"(?:{_RUNS})+")
+_KEYS = re.compile(f"(?=.{{4}})(?:{_RUNS})++")
 _PART = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}")
 _AROUND = "\"'`.,;:!?()[]{}<>"
 _UNPRINTABLE = ("Cc", "Cn", "Co", "Cs")
@@ -75,7 +75,7 @@ def find_noise(content: str) -> Noise | None:
         return "number"
     if _BYTES.fullmatch(text.lower()):
         return "hash"
-    if not any(map(str.isalpha, text)):
+    if not any(one.isalpha() and not one.isnumeric() for one in text):
         return "number" if any(map(str.isnumeric, text)) else "symbols"
     return _worded_noise(text)
 
@@ -93,7 +93,7 @@ def _worded_noise(text: str) -> Noise | None:
     joined = "".join(tokens)
     if _is_repetition(joined.lower()):
         return "repetition"
-    if _JAMO.fullmatch(joined):
+    if _JAMO.fullmatch(joined) or _KEYS.fullmatch(joined.lower()):
         return "random"
     if all(map(_is_random, tokens)) or _is_mash(joined, tokens) or _is_mixture(text):
         return "random"
