@@ -25,6 +25,9 @@ READ_AT_MOST = 6_000
 COMMON_CANDIDATES = 200
 """For how many of those the common terms are looked up."""
 
+MOST_TRIED = 3
+"""How many common terms candidates are looked for by where the rare ones are not in a category."""
+
 FEW = 500
 """Up to how many entries of a category each is looked up, instead of reading postings."""
 
@@ -89,6 +92,10 @@ class Ranking:
             gain = value * weight / (weight + fixed + per_length * length)
             scores[entry] = score_of(entry, 0.0) + gain
         self._postings.append((term, postings))
+
+    def next_common(self) -> str | None:
+        """The rarest of the common terms, to find candidates by, while there are none."""
+        return self.common.pop(0) if self.common and not self._scores else None
 
     def seen(self) -> list[int]:
         """All entries that hold any of the terms added so far."""

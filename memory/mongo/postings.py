@@ -12,13 +12,14 @@ from asyncio import gather
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import DESCENDING, ReturnDocument, UpdateOne
 
 from memory.lexical import CATEGORY_WEIGHT, EntryTerms, lone_characters
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.ranking import (
     FEW,
     MOST_PAIRS,
+    MOST_TRIED,
     READ_AT_MOST,
     Posting,
     Ranking,
@@ -209,9 +210,17 @@ async def rank_entries(
         every = [*ranking.rare, *ranking.common]
         _add(ranking, await _postings_among(database, owner, every, few))
         return ranking
-    _add(ranking, await _newest_postings(database, owner, ranking.rare))
-    if category is not None:
-        ranking.keep(await _within(database, owner, category, ranking.seen()))
+    if len(ranking.rare) == 1:
+        # Alone it may stand in more entries than are read: then in those of the category.
+        (term,) = ranking.rare
+        ranking.add(term, await _newest_postings(database, owner, term, category))
+    else:
+        _add(ranking, await _all_postings(database, owner, ranking.rare))
+        if category is not None:
+            ranking.keep(await _within(database, owner, category, ranking.seen()))
+    for _ in range(MOST_TRIED if category is not None else 0):
+        if (other := ranking.next_common()) is not None:
+            ranking.add(other, await _newest_postings(database, owner, other, category))
     if ranking.common:
         among = ranking.candidates()
         _add(ranking, await _postings_among(database, owner, ranking.common, among))
@@ -254,28 +263,45 @@ async def _few(database: MongoDatabase, owner: str, category: str) -> list[int] 
 async def _within(
     database: MongoDatabase, owner: str, category: str, entries: Sequence[int]
 ) -> list[int]:
-    where = {"owner": owner, "category": category, "number": {"$in": list(entries)}}
+    return await _numbers(database, owner, category, {"$in": list(entries)})
+
+
+async def _numbers(
+    database: MongoDatabase, owner: str, category: str, number: Document
+) -> list[int]:
+    where = {"owner": owner, "category": category, "number": number}
     found = database["entries"].find(where, _NUMBER).batch_size(ONE_REPLY)
     return [one["number"] async for one in found]
 
 
-async def _newest_postings(
+async def _all_postings(
     database: MongoDatabase, owner: str, terms: Sequence[str]
 ) -> Mapping[str, Sequence[Posting]]:
-    """The terms' postings; of one term that has more than are read, the newest."""
     found: dict[str, list[Posting]] = defaultdict(list)
     if not terms:
         return found
     where: Document = {"$or": [_of_term(owner, term) for term in terms]}
-    if len(terms) > 1:
-        async for block in database["term_blocks"].find(where).batch_size(ONE_REPLY):
-            found[block["_id"]["t"]] += _unpacked(block)
-        return found
-    newest = database["term_blocks"].find(_of_term(owner, terms[0])).sort("_id", -1)
-    async for block in newest.batch_size(_BLOCKS_AT_ONCE):
-        found[terms[0]] += _unpacked(block)
-        if len(found[terms[0]]) >= READ_AT_MOST:
-            break
+    async for block in database["term_blocks"].find(where).batch_size(ONE_REPLY):
+        found[block["_id"]["t"]] += _unpacked(block)
+    return found
+
+
+async def _newest_postings(
+    database: MongoDatabase, owner: str, term: str, category: str | None
+) -> Sequence[Posting]:
+    """The newest of a term, of a category if one is named: as many as are read, a few more."""
+    found: list[Posting] = []
+    newest = database["term_blocks"].find(_of_term(owner, term)).sort("_id", DESCENDING)
+    blocks = newest.batch_size(_BLOCKS_AT_ONCE)
+    while len(found) < READ_AT_MOST and (some := await blocks.to_list(_BLOCKS_AT_ONCE)):
+        postings = [posting for block in some for posting in _unpacked(block)]
+        if postings and category is not None:
+            first, last = min(postings)[0], max(postings)[0]
+            between = {"$gte": first, "$lte": last}
+            kept = set(await _numbers(database, owner, category, between))
+            postings = [posting for posting in postings if posting[0] in kept]
+        found += postings
+    await blocks.close()
     return found
 
 

@@ -14,6 +14,7 @@ from memory.lexical import EntryTerms, category_terms, lone_characters
 from memory.ranking import (
     FEW,
     MOST_PAIRS,
+    MOST_TRIED,
     READ_AT_MOST,
     Posting,
     Ranking,
@@ -23,6 +24,8 @@ from memory.records import Entry
 
 COUNT = 2**62
 """A number that no entry has."""
+
+_OF_CATEGORY = "SELECT number FROM entries WHERE owner = ? AND category = ?"
 
 
 def index_entry(
@@ -127,7 +130,7 @@ def rename_category_terms(
     Done by the database itself: a category may hold most of a large archive.
     """
     archive = _archive(connection, owner)
-    numbers = "(SELECT number FROM entries WHERE owner = ? AND category = ?)"
+    numbers = f"({_OF_CATEGORY})"
     held: int = connection.execute(
         f"SELECT count(*) FROM {numbers}",  # noqa: S608 - a fixed text
         (owner, name),
@@ -172,14 +175,22 @@ def rank_entries(
         Statistics(row["entries"], row["length"] / row["entries"]),
     )
     few = None if category is None else _few(connection, owner, category)
-    for term in ranking.rare:
-        if few is None:
-            ranking.add(term, _newest_postings(connection, archive, term, category))
-        else:
+    if few is not None:
+        for term in (*ranking.rare, *ranking.common):
             ranking.add(term, _postings_among(connection, archive, term, few))
+        return ranking
+    for term in ranking.rare:
+        # One alone may stand in more entries than are read: then in those of the category.
+        within = category if len(ranking.rare) == 1 else None
+        ranking.add(term, _newest_postings(connection, archive, term, owner, within))
+    if category is not None and len(ranking.rare) > 1:
+        ranking.keep(_within(connection, owner, category, ranking.seen()))
+    for _ in range(MOST_TRIED if category is not None else 0):
+        if (other := ranking.next_common()) is not None:
+            ranking.add(other, _newest_postings(connection, archive, other, owner, category))
     candidates = ranking.candidates() if ranking.common else []
     for term in ranking.common:
-        ranking.add(term, _postings_among(connection, archive, term, few or candidates))
+        ranking.add(term, _postings_among(connection, archive, term, candidates))
     return ranking
 
 
@@ -192,17 +203,18 @@ def _frequencies(
     connection: sqlite3.Connection, archive: int, wanted: Sequence[str]
 ) -> dict[str, int]:
     """In how many entries the wanted terms stand; for lone characters, the pairs with them."""
-    counted = f"archive = ? AND entry = {COUNT}"
+    counts = f"SELECT term, weight FROM postings WHERE archive = ? AND entry = {COUNT}"  # noqa: S608 - a constant
     rows = connection.execute(
-        f"SELECT term, weight FROM postings WHERE {counted}"  # noqa: S608 - a constant
-        " AND term IN (SELECT value FROM json_each(?))",
+        f"{counts} AND term IN (SELECT value FROM json_each(?))",  # noqa: S608 - a constant
         (archive, orjson.dumps(list(wanted)).decode()),
     ).fetchall()
     for character in lone_characters(wanted):
+        # Their counts stand with their postings, all over the file: only those of the found ones.
         rows += connection.execute(
-            f"SELECT term, weight FROM postings INDEXED BY terms_of_archives WHERE {counted}"  # noqa: S608 - a constant
-            " AND instr(term, ?) ORDER BY weight DESC LIMIT ?",
-            (archive, character, MOST_PAIRS),
+            f"{counts} AND term IN (SELECT term FROM postings INDEXED BY terms_of_archives"  # noqa: S608 - a constant
+            f" WHERE archive = ? AND entry = {COUNT} AND instr(term, ?))"
+            " ORDER BY weight DESC LIMIT ?",
+            (archive, archive, character, MOST_PAIRS),
         ).fetchall()
     return {row["term"]: row["weight"] for row in rows}
 
@@ -210,23 +222,33 @@ def _frequencies(
 def _few(connection: sqlite3.Connection, owner: str, category: str) -> list[int] | None:
     """The entries of a category if they are so few that looking up each is the shorter way."""
     rows = connection.execute(
-        "SELECT number FROM entries WHERE owner = ? AND category = ? LIMIT ?",
+        f"{_OF_CATEGORY} LIMIT ?",
         (owner, category, FEW + 1),
     ).fetchall()
     return [row["number"] for row in rows] if len(rows) <= FEW else None
 
 
+def _within(
+    connection: sqlite3.Connection, owner: str, category: str, entries: Sequence[int]
+) -> list[int]:
+    """Those of the entries that are of the category."""
+    rows = connection.execute(
+        f"SELECT value FROM json_each(?) WHERE value IN ({_OF_CATEGORY})",  # noqa: S608 - a fixed text
+        (orjson.dumps(list(entries)).decode(), owner, category),
+    )
+    return [row["value"] for row in rows]
+
+
 def _newest_postings(
-    connection: sqlite3.Connection, archive: int, term: str, category: str | None
+    connection: sqlite3.Connection, archive: int, term: str, owner: str, category: str | None
 ) -> list[Posting]:
-    """Entry, weight and length of a term's newest postings."""
-    within = "(SELECT category FROM entries WHERE number = entry) = ?"
+    """Entry, weight and length of a term's newest postings, of a category if one is named."""
+    within, of = (f" AND +entry IN ({_OF_CATEGORY})", (owner, category)) if category else ("", ())
     return _tuples(
         connection,
         "SELECT entry, weight, length FROM postings WHERE archive = ? AND term = ?"  # noqa: S608 - fixed texts
-        f" AND entry < {COUNT}{'' if category is None else f' AND {within}'}"
-        " ORDER BY entry DESC LIMIT ?",
-        (archive, term, *([] if category is None else [category]), READ_AT_MOST),
+        f" AND entry < {COUNT}{within} ORDER BY entry DESC LIMIT ?",
+        (archive, term, *of, READ_AT_MOST),
     )
 
 

@@ -211,10 +211,10 @@ async def fill_mongo(database: MongoDatabase, owner: str, contents: Sequence[str
     entries, held = list[Document](), Counter[str]()
     fields: dict[tuple[str, int], Document] = defaultdict(dict)
     length = 0
-    for text in contents:
+    numbers = await _numbers(database, owner, len(contents))
+    for number, text in zip(numbers, contents, strict=True):
         entry = _entry(owner, len(entries), text)
         made = await prepare(entry)
-        number = await next_number(database, owner)
         document = document_of(entry, made) | {"_id": entry.id, "number": number, "content": text}
         entries.append(document)
         for term, weight in made.terms.all().items():
@@ -241,6 +241,19 @@ async def fill_mongo(database: MongoDatabase, owner: str, contents: Sequence[str
         await blocks_of.bulk_write(blocks, ordered=False)
         await terms_of.bulk_write(counts, ordered=False)
         await database["archives"].update_one({"_id": owner}, totals, upsert=True)
+
+
+async def _numbers(database: MongoDatabase, owner: str, count: int) -> list[int]:
+    """The owner's next numbers; nobody else may take any meanwhile."""
+    given: list[int] = []
+    mine = {"_id": {"numbers_of": owner}}
+    while len(given) < count:
+        given.append(await next_number(database, owner))
+        held = await database["counters"].find_one(mine) or {"next": 0, "end": 0}
+        more = min(held["end"] - held["next"], count - len(given))
+        await database["counters"].update_one(mine, {"$inc": {"next": more}})
+        given += range(held["next"], held["next"] + more)
+    return given
 
 
 async def _save(archive: Archive, notes: Notes) -> None:
