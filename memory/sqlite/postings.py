@@ -208,14 +208,16 @@ def _frequencies(
         f"{counts} AND term IN (SELECT value FROM json_each(?))",  # noqa: S608 - a constant
         (archive, orjson.dumps(list(wanted)).decode()),
     ).fetchall()
-    for character in lone_characters(wanted):
-        # Their counts stand with their postings, all over the file: only those of the found ones.
-        rows += connection.execute(
-            f"{counts} AND term IN (SELECT term FROM postings INDEXED BY terms_of_archives"  # noqa: S608 - a constant
-            f" WHERE archive = ? AND entry = {COUNT} AND instr(term, ?))"
-            " ORDER BY weight DESC LIMIT ?",
-            (archive, archive, character, MOST_PAIRS),
+    if lone := lone_characters(wanted):
+        # Counts stand with their postings, all over the file: only those of the found ones.
+        held = " OR ".join(["instr(term, ?)"] * len(lone))
+        pairs = connection.execute(
+            f"{counts} AND term IN (SELECT term FROM postings INDEXED BY terms_of_archives"  # noqa: S608 - fixed texts
+            f" WHERE archive = ? AND entry = {COUNT} AND ({held})) ORDER BY weight DESC",
+            (archive, archive, *lone),
         ).fetchall()
+        for character in lone:
+            rows += [row for row in pairs if character in row["term"]][:MOST_PAIRS]
     return {row["term"]: row["weight"] for row in rows}
 
 
