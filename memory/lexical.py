@@ -75,9 +75,19 @@ def lone_characters(wanted: Sequence[str]) -> list[str]:
     return said[:MOST_LONE] if all(map(_is_single, said)) else []
 
 
+def pair_of(term: str) -> str:
+    """The two characters that a term is, where words are cut into pairs; else nothing."""
+    bare = term.removeprefix(_CATEGORY)
+    return bare if len(bare) == 2 and not bare.isascii() and _is_of_pairs(bare) else ""
+
+
 def _is_single(term: str) -> bool:
-    found = _RUN.fullmatch(term)
-    return len(term) == 1 and found is not None and found["pairs"] is not None
+    return len(term) == 1 and _is_of_pairs(term)
+
+
+def _is_of_pairs(text: str) -> bool:
+    found = _RUN.fullmatch(text)
+    return found is not None and found["pairs"] is not None
 
 
 def _words(text: str) -> Iterator[Word]:

@@ -43,6 +43,12 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("owner", ASCENDING), ("category", ASCENDING), ("number", ASCENDING)]),
         IndexModel([("owner", ASCENDING), ("embedded", ASCENDING)]),
     ],
+    "terms": [
+        IndexModel(
+            [("_id.o", ASCENDING), ("c", ASCENDING)],
+            partialFilterExpression={"c": {"$exists": True}},
+        )
+    ],
     "vectors": [IndexModel([("owner", ASCENDING), ("model", ASCENDING)])],
     "users": [
         IndexModel([("folded", ASCENDING)], unique=True),

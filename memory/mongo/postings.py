@@ -7,14 +7,13 @@ block. An entry's own document has its terms with their weights too: by these it
 the index, and looked at where few entries are looked at for many terms.
 """
 
-import re
 from asyncio import gather
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from pymongo import DESCENDING, ReturnDocument, UpdateOne
 
-from memory.lexical import CATEGORY_WEIGHT, EntryTerms, lone_characters
+from memory.lexical import CATEGORY_WEIGHT, EntryTerms, lone_characters, pair_of
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.ranking import (
     FEW,
@@ -176,15 +175,20 @@ async def _unset(
 async def _count_terms(
     database: MongoDatabase, owner: str, changes: Mapping[str, int], session: Session
 ) -> None:
-    updates = [
-        UpdateOne({"_id": {"o": owner, "t": term}}, {"$inc": {"n": by}}, upsert=True)
-        for term, by in changes.items()
-    ]
+    updates = [counted(owner, term, by) for term, by in changes.items()]
     if updates:
         await database["terms"].bulk_write(updates, ordered=False, session=session)
     if fewer := [{"o": owner, "t": term} for term, by in changes.items() if by < 0]:
         gone = {"_id": {"$in": fewer}, "n": {"$lte": 0}}
         await database["terms"].delete_many(gone, session=session)
+
+
+def counted(owner: str, term: str, by: int) -> UpdateOne:
+    """Count a term in so many more entries; a pair of characters is found by each of them."""
+    change: Document = {"$inc": {"n": by}}
+    if pair := pair_of(term):
+        change["$setOnInsert"] = {"c": list(pair)}
+    return UpdateOne({"_id": {"o": owner, "t": term}}, change, upsert=True)
 
 
 async def _count_entries(
@@ -246,9 +250,8 @@ async def _frequencies(
     ids = [{"o": owner, "t": term} for term in wanted]
     documents = await database["terms"].find({"_id": {"$in": ids}}).to_list()
     for character in lone_characters(wanted):
-        low, high = {"o": owner, "t": ""}, {"o": owner, "t": "\U0010ffff"}
-        where = {"_id": {"$gte": low, "$lte": high}, "_id.t": {"$regex": re.escape(character)}}
-        documents += await database["terms"].find(where).sort("n", -1).limit(MOST_PAIRS).to_list()
+        pairs = database["terms"].find({"_id.o": owner, "c": character}).sort("n", DESCENDING)
+        documents += await pairs.limit(MOST_PAIRS).to_list()
     return {document["_id"]["t"]: document["n"] for document in documents}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pymongo import UpdateOne, timeout
 from pymongo.errors import BulkWriteError
 
+from memory.lexical import pair_of
 from memory.mongo.postings import SPAN, block_id, packed
 from memory.preparing import fingerprint_of
 
@@ -27,6 +28,7 @@ async def renewed(database: "MongoDatabase", version: int) -> None:
         await _into_wider_blocks(database)
     if version < 6:
         await _take_fingerprints(database)
+        await _take_characters(database)
 
 
 async def _take_fingerprints(database: "MongoDatabase") -> None:
@@ -46,6 +48,20 @@ async def _take_fingerprints(database: "MongoDatabase") -> None:
                 await _where_free(database, changes)
                 changes = []
         await _where_free(database, changes)
+
+
+async def _take_characters(database: "MongoDatabase") -> None:
+    """Have pairs of characters found by each of them."""
+    changes: list[UpdateOne] = []
+    with timeout(None):
+        async for term in database["terms"].find({"c": {"$exists": False}}, {"_id": 1}):
+            if pair := pair_of(term["_id"]["t"]):
+                changes.append(UpdateOne({"_id": term["_id"]}, {"$set": {"c": list(pair)}}))
+            if len(changes) == CHANGED_AT_ONCE:
+                await database["terms"].bulk_write(changes, ordered=False)
+                changes = []
+        if changes:
+            await database["terms"].bulk_write(changes, ordered=False)
 
 
 async def _where_free(database: "MongoDatabase", changes: Sequence[UpdateOne]) -> None:

@@ -30,7 +30,7 @@ from memory.contents import Placed
 from memory.korean import Analyser, KoreanArchive
 from memory.mongo.archive import MongoArchive, document_of
 from memory.mongo.database import Document, MongoDatabase
-from memory.mongo.postings import SPAN, next_number, packed
+from memory.mongo.postings import SPAN, counted, next_number, packed
 from memory.preparing import prepare
 from memory.protocols import Archive
 from memory.records import Entry
@@ -231,10 +231,7 @@ async def fill_mongo(database: MongoDatabase, owner: str, contents: Sequence[str
         database[name].with_options(write_concern=early)
         for name in ("entries", "term_blocks", "terms")
     )
-    counts = [
-        UpdateOne({"_id": {"o": owner, "t": term}}, {"$inc": {"n": by}}, upsert=True)
-        for term, by in held.items()
-    ]
+    counts = [counted(owner, term, by) for term, by in held.items()]
     totals = {"$inc": {"entries": len(entries), "length": length}}
     with timeout(PATIENCE_SECONDS):  # a save of one has less
         await entries_of.insert_many(entries)

@@ -115,6 +115,8 @@ async def test_what_is_the_same_now_is_known_again(url: str) -> None:
         await database["entries"].update_many({}, [{"$set": {"fingerprint": "$_id"}}])
         twin = await archive.save(ME, label="둘", category="메모", content="만료 시간은 3600초.")
         await database["entries"].update_one({"_id": twin.id}, {"$set": {"fingerprint": "twin"}})
+        await database["terms"].update_many({}, {"$unset": {"c": ""}})
+        assert not (await archive.search(ME, "토", limit=5)).items
         await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": 5}})
 
     async with MongoDatabase.open(url) as database:
@@ -122,6 +124,7 @@ async def test_what_is_the_same_now_is_known_again(url: str) -> None:
         for content in [*NOTES.values(), "만료 시간은 3600 초"]:
             with pytest.raises(Conflict):
                 await archive.save(ME, label="다시", category="메모", content=content.upper())
+        assert (await archive.search(ME, "토", limit=5)).items[0].entry.label == "토마토"
         held = {one.id for one in (await archive.page(ME, limit=10)).items}
         assert {first.id, twin.id} <= held
         assert len(held) == len(NOTES) + 2
