@@ -22,7 +22,7 @@ MOST_TERMS = 64
 READ_AT_MOST = 6_000
 """How many postings of rare terms a search reads to find its candidates."""
 
-COMMON_CANDIDATES = 200
+COMMON_CANDIDATES = 100
 """For how many of those the common terms are looked up."""
 
 MOST_TRIED = 3
