@@ -58,7 +58,8 @@ def folded_words(text: str) -> list[str]:
 def key_words(text: str) -> list[str]:
     """The words of a question that carry its meaning, without particles and endings."""
     asked = (word for word in folded_words(text[:1_000]) if word not in _STOP)
-    return list(dict.fromkeys(_bare(word) for word in asked))
+    bare = dict.fromkeys(_bare(word) for word in asked)
+    return [word for word in bare if word]  # of a mark without its letter nothing is left
 
 
 def _bare(word: str) -> str:
