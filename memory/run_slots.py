@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from memory.errors import StoreError, TooMany
@@ -55,18 +55,19 @@ class Slot:
     """The slot of a run: taken, or in the line for one."""
 
     run: Run
-    _taken: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def waiting(self) -> bool:
-        return not self._taken.is_set()
+    waiting: bool = True
+    _given: asyncio.Event | None = None
 
     def give(self) -> None:
-        self._taken.set()
+        self.waiting = False
+        if self._given is not None:
+            self._given.set()
 
     async def ready(self) -> None:
-        """Wait until the slot is taken."""
-        await self._taken.wait()
+        """Wait until the slot is taken; only its run does."""
+        if self.waiting:
+            self._given = asyncio.Event()
+            await self._given.wait()
 
 
 class Slots:

@@ -135,12 +135,14 @@ class StreamingChatOpenAI(ChatOpenAI):
         client = self.root_async_client
         url = f"{str(client.base_url).rstrip('/')}/chat/completions"
         try:
-            async with self._session().post(
+            # Awaited by itself: as a context it would keep the whole call to the stream's end.
+            response = await self._session().post(
                 url,
                 data=orjson.dumps(payload),
                 params=client.default_query or None,
                 timeout=_timeout(client.timeout),
-            ) as response:
+            )
+            async with response:
                 if not response.ok:
                     raise client._make_status_error_from_response(await _as_httpx(response, url))
                 yield StreamedBody(response.content, url)
@@ -264,7 +266,8 @@ class StreamedBody:
         data = await self._next()
         self._batch = self._reader.read(data) if data else self._reader.end()
         self._batch.done |= not data
-        return merged(self._batch.events)
+        events, self._batch.events = self._batch.events, []
+        return merged(events)
 
     async def _next(self) -> bytes:
         """What has come by now, at least something; nothing at the end."""
