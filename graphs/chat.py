@@ -85,7 +85,7 @@ class Agent:
         system = await self._prompt.compose(context.user, state.get("summary"))
         progress = state["progress"]
         bound = self._toolbox.bind(context.tools)
-        prompt = [SystemMessage(system), *state["messages"]]
+        prompt = [system, *state["messages"]]
         reply, cut_by = await self._stream(bound, prompt, write, progress, until=progress.soft)
         message = reply.message(whole=cut_by is None)
         kept, refused = tidy(message, progress, self._limits)
@@ -101,7 +101,11 @@ class Agent:
         said, progress = _say(kept, progress, write)
         messages = [*state["messages"], *said]
         following = after_model(messages[-1], progress)
-        update = {**begun, "system": system, **self._kept(messages, progress, following == END)}
+        update = {
+            **begun,
+            "system": system.content,
+            **self._kept(messages, progress, following == END),
+        }
         return Command(update=update, goto=following)
 
     async def _begin(self, state: ChatState, context: ChatContext) -> Update:

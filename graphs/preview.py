@@ -42,7 +42,8 @@ class Preview:
 
     async def of(self, room: Room) -> Context:
         summary = room.summary
-        system = await self._prompt.compose(room.owner, summary_state(summary))
+        prompt = await self._prompt.compose(room.owner, summary_state(summary))
+        system = str(prompt.text)
         window = await self._history.recent(
             room.owner,
             room.id,
