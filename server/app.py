@@ -30,6 +30,7 @@ from server.origins import OriginGuard
 from server.request_ids import RequestIds
 from server.resources import Resources
 from server.settings import Settings
+from server.sse import StreamsOutside
 
 if TYPE_CHECKING:
     from server.tracing import Tracing
@@ -84,6 +85,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     add_late_routes(app)
     if tracing is not None:
         tracing.add_to(app)
+    app.add_middleware(StreamsOutside)
     return app
 
 

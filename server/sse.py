@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 
 import orjson
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memory.events import DONE, ERROR, MESSAGE, NOTICE, RUN, TOKEN, TOOL_END, TOOL_START
 from memory.records import Event
@@ -82,6 +82,13 @@ class EventStream(Response):
         await send(
             {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         )
+        if HANDED_OVER in scope:
+            scope[HANDED_OVER].append(self)
+        else:
+            await self.stream(receive, send)
+
+    async def stream(self, receive: Receive, send: Send) -> None:
+        """Send the events; the headers are sent."""
         loop = asyncio.get_running_loop()
         following = asyncio.timeout(None)
 
@@ -111,6 +118,27 @@ class EventStream(Response):
         finally:
             if isinstance(self._events, AsyncGenerator):
                 await self._events.aclose()
+
+
+HANDED_OVER = "tomato.streams"
+
+
+class StreamsOutside:
+    """Pure ASGI: sends a stream's events when all that stood around its route has returned.
+
+    What routes and guards hold for a request is more than its stream takes. They have seen its
+    headers and have nothing to do with its events.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        streams: list[EventStream] = []
+        # A scope of their own, which goes with them.
+        await self._app({**scope, HANDED_OVER: streams}, receive, send)
+        for stream in streams:
+            await stream.stream(receive, send)
 
 
 class _KeptAlive:

@@ -88,7 +88,7 @@ def _end(span: Span, status: RunEnd, calls: Mapping[str, Span]) -> None:
 
 
 class _RequestSpans:
-    """Pure ASGI, around everything; a span lasts as long as its answer."""
+    """Pure ASGI, around all others; a stream's span ends when it begins, as its run has one."""
 
     def __init__(self, app: ASGIApp, tracer: Tracer) -> None:
         self._app = app

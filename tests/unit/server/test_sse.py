@@ -8,11 +8,11 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from memory.records import Event
 from server.client import read_events
-from server.sse import EventStream, encode
+from server.sse import EventStream, StreamsOutside, encode
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -136,6 +136,28 @@ async def test_a_follower_that_breaks_is_not_hidden() -> None:
 
     with pytest.raises(RuntimeError, match="went away"):
         await EventStream(broken())({"type": "http"}, wire.receive, wire.send)
+
+
+async def test_events_are_sent_when_all_around_the_route_has_returned() -> None:
+    wire, order = Wire(), list[str]()
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        async def marked(message: Message) -> None:
+            message["headers"].append((b"x-marked", b"yes"))
+            await send(message)
+
+        await EventStream(told())(scope, receive, marked)
+        order.append("returned")
+
+    async def told() -> AsyncIterator[Sequence[Event]]:
+        order.append("told")
+        yield [Event(1, "done", {})]
+
+    await StreamsOutside(guarded)({"type": "http"}, wire.receive, wire.send)
+    assert order == ["returned", "told"]
+    assert (b"x-marked", b"yes") in wire.messages[0]["headers"]
+    assert wire.body.startswith(b"id: 1\nevent: done\n")
+    assert wire.messages[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 def test_comments_and_half_an_event_are_passed_over() -> None:
