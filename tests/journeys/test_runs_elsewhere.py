@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -174,7 +175,6 @@ async def _ask(
     return await client.post(f"/api/rooms/{room}/chat", json=body, headers=headers)
 
 
-@only_redis
 async def test_a_hundred_posts_to_one_room_make_one_run(pair: Pair) -> None:
     room = await pair.room()
     pair.model.script = lambda _: Reply(text=ANSWER, hold_at=3)
@@ -194,7 +194,6 @@ async def test_a_hundred_posts_to_one_room_make_one_run(pair: Pair) -> None:
     assert len(pair.model.requests) == 1
 
 
-@only_redis
 async def test_a_hundred_posts_with_one_key_have_one_answer(pair: Pair) -> None:
     room = await pair.room()
     answers = await asyncio.gather(
@@ -270,6 +269,43 @@ async def test_a_killed_worker_frees_its_rooms_and_ends_their_streams(pair: Pair
         said = (await pair.clients[1].get(f"/api/rooms/{room}/messages")).json()["items"]
         assert [one["status"] for one in said] == ["complete", "complete", "failed"]
     assert time.monotonic() - killed < 2 * FREE_SECONDS
+
+
+async def test_a_worker_that_was_only_slow_writes_nothing_into_the_next_turn(pair: Pair) -> None:
+    """It stands still past its lease, and goes on while the next turn of its room is answered."""
+    pair.model.script = lambda request: Reply(
+        text=("늦은 말. " if request["messages"][-1]["content"] == "느린?" else "다음 말. ") * 8,
+        hold_at=6,
+    )
+    room = await pair.room()
+    slow = await pair.begin(0, room, "느린?")
+    await pair.model.held()
+    worker = pair.servers[0].process
+    assert worker is not None
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        pair.model.release()
+        events = await pair.whole(1, slow)
+        assert events.endswith('"status":"failed"}\n\n'), events
+        following = await pair.begin(1, room, "다음?")
+        await pair.model.held(2)
+    finally:
+        worker.send_signal(signal.SIGCONT)
+    late = await pair.whole(0, slow)
+    assert late.endswith('"status":"failed"}\n\n'), late
+    assert (await pair.whole(1, slow)) == events
+    pair.model.release()
+    whole = await pair.whole(1, following)
+    assert whole.endswith('"status":"complete"}\n\n'), whole
+    assert "늦은" not in whole
+    said = (await pair.clients[0].get(f"/api/rooms/{room}/messages")).json()["items"][::-1]
+    assert [(one["content"].strip(), one["status"]) for one in said] == [
+        ("느린?", "failed"),
+        ("다음?", "complete"),
+        (("다음 말. " * 8).strip(), "complete"),
+    ]
+    pair.model.script = lambda _: Reply(text=ANSWER)
+    assert (await _ask(pair.clients[0], room)).status_code == 200
 
 
 @only_redis

@@ -82,6 +82,17 @@ async def test_a_follower_that_leaves_stops_nothing() -> None:
     assert [event.name for event in await collect(runs)][-1] == "done"
 
 
+async def test_a_follower_that_stands_still_slows_nothing_and_misses_nothing() -> None:
+    runs = LocalRuns(Records())
+    await runs.start(RUN, speaking(*"abcdefgh"))
+    slow = runs.follow("me", RUN.id)
+    heard = list(await anext(slow))
+    whole = await collect(runs)
+    assert whole[-1].name == "done"
+    heard += [event async for events in slow for event in events]
+    assert heard == whole
+
+
 async def test_others_find_no_run() -> None:
     runs = LocalRuns(Records())
     await runs.start(RUN, speaking("a"))
