@@ -151,15 +151,16 @@ class Turns:
         emit(RUN, run_data(turn.run_id, turn.room.id, turn.question.key))
         talk = Talk(turn.number)
         status, failure = await self._answer(turn, slot, tools, talk, emit)
-        if failure is not None:
-            emit(ERROR, error_data(*failure, request_id))
         messages = talk.messages(status)
         try:
             room = await _to_the_end(self._history.end(turn, messages, status=status))
         except StoreError as error:
             _log.warning("turn not stored", extra={"run_id": turn.run_id, "code": error.code})
-            emit(ERROR, error_data(error.code, str(error), request_id))
+            emit(ERROR, error_data(*(failure or (error.code, str(error))), request_id))
             return "failed"
+        if failure is not None:
+            # Told once the room is free: who hears of it may ask again at once.
+            emit(ERROR, error_data(*failure, request_id))
         answer = answer_of(messages)
         if answer is not None:
             emit(MESSAGE, message_data(answer))

@@ -8,30 +8,41 @@ import httpx
 import openai
 import pytest
 from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 import server.openai_routes
 from memory.times import now
 from server.resources import open_resources
 from server.settings import Settings
+from tests.services.openai_server import OpenAIServer, Reply
 from tests.services.tomato_server import TomatoServer
 
+PATIENCE_SECONDS = 30
 SAVE = "기억해: 회의실 와이파이 비밀번호는 tomato2026 이다"
+
+QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "안녕?"}]
+
+
+async def signed_in(address: str) -> str:
+    """The session of somebody who has just signed up and in."""
+    person = {"username": "김민지", "password": "correct horse battery"}
+    async with httpx.AsyncClient(base_url=address, timeout=PATIENCE_SECONDS) as client:
+        assert (await client.post("/api/auth/register", json=person)).status_code == 201
+        return str((await client.post("/api/auth/login", json=person)).json()["sid"])
 
 
 @pytest.fixture
 async def sid(live_server: TomatoServer) -> str:
-    """The session of somebody who has just signed up and in."""
-    person = {"username": "김민지", "password": "correct horse battery"}
-    async with httpx.AsyncClient(base_url=live_server.address) as client:
-        assert (await client.post("/api/auth/register", json=person)).status_code == 201
-        return str((await client.post("/api/auth/login", json=person)).json()["sid"])
+    return await signed_in(live_server.address)
 
 
 @pytest.fixture
 async def rest(live_server: TomatoServer, sid: str) -> AsyncIterator[httpx.AsyncClient]:
     """The same person over REST."""
     headers = {"Authorization": f"Bearer {sid}"}
-    async with httpx.AsyncClient(base_url=live_server.address, headers=headers) as client:
+    async with httpx.AsyncClient(
+        base_url=live_server.address, headers=headers, timeout=PATIENCE_SECONDS
+    ) as client:
         yield client
 
 
@@ -98,6 +109,69 @@ async def test_errors_are_those_that_the_client_knows(agent: AsyncOpenAI) -> Non
         )
     with pytest.raises(openai.AuthenticationError):
         await agent.with_options(api_key="no").models.list()
+
+
+async def streamed(
+    client: AsyncOpenAI, room: dict[str, str]
+) -> openai.AsyncStream[ChatCompletionChunk]:
+    """The stream of a question in a room."""
+    return await client.chat.completions.create(
+        model="tomato", messages=QUESTION, stream=True, extra_headers=room
+    )
+
+
+async def test_what_goes_wrong_on_the_way_reaches_the_client(
+    openai_server: OpenAIServer, tmp_path: Path
+) -> None:
+    """A busy room, too many runs, and a model that breaks off; the room goes on after each."""
+    openai_server.script = lambda _: Reply(text="토마토는 붉다. " * 4, hold_at=4)
+    settings = {
+        "TOMATO_MODEL": "openai:test",
+        "TOMATO_RUNS_PER_USER": "2",
+        "OPENAI_API_KEY": "key",
+        "OPENAI_BASE_URL": openai_server.base_url,
+    }
+    server = TomatoServer(tmp_path, settings)
+    await server.start()
+    try:
+        key = await signed_in(server.address)
+        headers = {"Authorization": f"Bearer {key}"}
+        async with (
+            httpx.AsyncClient(
+                base_url=server.address, headers=headers, timeout=PATIENCE_SECONDS
+            ) as rest,
+            AsyncOpenAI(base_url=f"{server.address}/v1", api_key=key, max_retries=0) as client,
+        ):
+            rooms = [(await rest.post("/api/rooms", json={})).json()["id"] for _ in range(3)]
+            busy, other, third = [{"X-Room-ID": room} for room in rooms]
+            asked = client.chat.completions
+            streams = [await streamed(client, busy)]
+            await openai_server.held()
+            with pytest.raises(openai.ConflictError) as conflict:
+                await asked.create(model="tomato", messages=QUESTION, extra_headers=busy)
+            assert conflict.value.code == "room_busy"
+            streams.append(await streamed(client, other))
+            await openai_server.held(2)
+            with pytest.raises(openai.RateLimitError) as many:
+                await asked.create(model="tomato", messages=QUESTION, extra_headers=third)
+            assert many.value.code == "too_many_runs"
+            openai_server.release()
+            for stream in streams:
+                assert "".join([c.choices[0].delta.content or "" async for c in stream]).strip()
+
+            openai_server.script = lambda _: Reply(text="토마토는 붉다. " * 4, cut_after=4)
+            broken = await streamed(client, busy)
+            with pytest.raises(openai.APIError) as told:
+                [chunk async for chunk in broken]
+            assert told.value.code
+            with pytest.raises(openai.InternalServerError) as away:
+                await asked.create(model="tomato", messages=QUESTION, extra_headers=busy)
+            assert (away.value.status_code, away.value.code) == (503, told.value.code)
+            openai_server.script = lambda _: Reply(text="그래.")
+            answer = await asked.create(model="tomato", messages=QUESTION, extra_headers=busy)
+            assert answer.choices[0].message.content == "그래."
+    finally:
+        await server.kill()
 
 
 async def test_without_a_room_what_was_said_before_comes_along(
