@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -101,13 +102,16 @@ async def pair(
 only_redis = pytest.mark.parametrize("shared", ["redis"], indirect=True)
 
 
-async def cut_at_random(pair: Pair, at: int, run: str, whole: str, chance: random.Random) -> int:
-    """Read a run over connections that are cut at random bytes; how often they were."""
+async def cut_at_random(pair: Pair, at: int, run: str, chance: random.Random) -> tuple[str, int]:
+    """A run's stream, read at both processes by turns over connections that are cut at random
+    bytes; and how often they were.
+    """
     joined, last, cuts = b"", 0, 0
-    while not joined.endswith(whole[-30:].encode()):
+    while b"event: done" not in joined:
         client = pair.clients[at]
         headers = {"Last-Event-ID": str(last)}
-        budget, piece = chance.randrange(1, 500), b""
+        # Now and then enough for the largest event, the whole answer.
+        budget, piece = 4000 if chance.random() < 0.1 else chance.randrange(1, 250), b""
         async with client.stream("GET", f"/api/runs/{run}/events", headers=headers) as answer:
             async for data in answer.aiter_bytes():
                 piece += data[: budget - len(piece)]
@@ -119,26 +123,69 @@ async def cut_at_random(pair: Pair, at: int, run: str, whole: str, chance: rando
         ids = [line for line in kept.split(b"\n") if line.startswith(b"id: ")]
         last = int(ids[-1][4:]) if ids else last
         at = 1 - at
-    assert joined.decode() == whole
-    return cuts
+    return joined.decode(), cuts
 
 
 @only_redis
-async def test_a_stream_that_was_cut_at_200_points_is_the_uncut_one(pair: Pair) -> None:
-    chance, cuts = random.Random(7), 0
-    pair.model.script = lambda _: Reply(text=ANSWER, hold_at=20, pause=0.02)
+async def test_a_stream_that_is_cut_at_200_points_is_the_uncut_one(pair: Pair) -> None:
+    """By many readers while it is live, and again once it has ended."""
+    pair.model.script = lambda _: Reply(text=ANSWER * 3, pause=0.02, hold_at=60)
     room = await pair.room()
     run = await pair.begin(0, room)
-    live = asyncio.create_task(pair.whole(1, run))
-    early = asyncio.create_task(pair.whole(0, run))
+    uncut = [asyncio.create_task(pair.whole(at, run)) for at in (0, 1)]
+    live = [
+        asyncio.create_task(cut_at_random(pair, number % 2, run, random.Random(number)))
+        for number in range(40)
+    ]
     await pair.model.held()
     pair.model.release()
-    whole = await live
-    assert whole == await early == await pair.whole(0, run)
+    whole, same = await asyncio.gather(*uncut)
+    read = await asyncio.gather(*live)
+    assert whole == same == await pair.whole(0, run)
     assert whole.count("event: token") > 10
     assert whole.count("event: done") == 1
-    while cuts < 200:
-        cuts += await cut_at_random(pair, cuts % 2, run, whole, chance)
+    assert sum(cuts for _, cuts in read) >= 200
+    late = [
+        await cut_at_random(pair, number % 2, run, random.Random(number)) for number in range(60)
+    ]
+    assert sum(cuts for _, cuts in late) >= 200
+    assert {joined for joined, _ in (*read, *late)} == {whole}
+
+
+async def test_who_does_not_read_slows_nobody(pair: Pair) -> None:
+    """A client takes nothing of a long answer while others have read it to its end."""
+    long = "토마토는 붉고 둥글다. " * 8_000
+    pair.model.script = lambda _: Reply(
+        text=long, chunks=[long[at : at + 200] for at in range(0, len(long), 200)]
+    )
+    room = await pair.room()
+    run = await pair.begin(0, room)
+    stalled = [await _stalled(server, run) for server in pair.servers]
+    for at in (0, 1):
+        events = await pair.whole(at, run)
+        assert events.endswith('"status":"complete"}\n\n'), events[-500:]
+    pair.model.script = lambda _: Reply(text=ANSWER)
+    assert (await _ask(pair.clients[1], room)).status_code == 200
+    for reader, writer in stalled:
+        read = b""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not read.endswith(b"0\r\n\r\n"):
+                read += await reader.read(2**16)
+        assert read.count(b"event: done") == 1
+        writer.close()
+
+
+async def _stalled(
+    server: TomatoServer, run: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection that has asked for a run's events and reads no more than its first bytes."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", httpx.URL(server.address).port or 0))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=4096)
+    writer.write(f"GET /api/runs/{run}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
 
 
 async def test_a_run_is_followed_and_cancelled_from_the_other_process(pair: Pair) -> None:
