@@ -32,8 +32,8 @@ from server.openai_events import Batch, Event, EventReader, merged
 
 OPENAI = "https://api.openai.com/v1"
 CONNECT_SECONDS = 10.0
-GATHER_SECONDS = 0.04
-"""How long words may wait for those that come after them: 25 times a second is fluent."""
+GATHER_SECONDS = 0.05
+"""How long words may wait for those that come after them: 20 times a second is fluent."""
 
 _NO_KEY = SecretStr("none")
 
