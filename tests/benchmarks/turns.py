@@ -30,8 +30,8 @@ TOOL_MESSAGE = "use the tool: what did I save about redis?"
 NAMES = {
     "tomato": "Tomato, MongoDB + Redis",
     "embedded": "Tomato, one file",
-    "N": "N: create_agent, nothing stored",
-    "M": "M: N with the stock MongoDB saver",
+    "N": "N: nothing stored",
+    "M": "M: with a stock saver",
 }
 
 

@@ -1,7 +1,7 @@
 """What Redis is asked is in the core of Redis 7.0 and of every Valkey: no module, nothing newer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from redis.asyncio import Redis
-from redis.exceptions import DataError, ResponseError
+from redis.exceptions import DataError, RedisError, ResponseError
 
 from memory.board import Board
 from memory.events import done_data
 from memory.records import Event, Run
 from memory.redis.checkpoints import RedisSaver
-from memory.redis.connection import open_redis
+from memory.redis.connection import Gathering, open_redis
 from memory.redis.digests import RedisDigests
 from memory.redis.runs import RedisBoard
 from memory.redis.sessions import RedisSessions
@@ -135,3 +135,36 @@ async def test_what_fails_among_others_fails_alone(redis: Redis) -> None:
         *(bytes, ResponseError),
         *(bool, DataError, UnicodeEncodeError, bool),
     ]
+
+
+async def test_what_is_asked_at_once_leaves_together(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(redis, Gathering)
+    batches: list[list[str]] = []
+    exchange = redis._exchange
+
+    async def noted(batch: Sequence[Any]) -> Sequence[Any]:
+        batches.append([one.name for one in batch])
+        return await exchange(batch)
+
+    monkeypatch.setattr(redis, "_exchange", noted)
+    await asyncio.gather(redis.set("a", "1"), redis.get("a"), redis.incr("a"))
+    await redis.get("a")
+    assert batches == [["SET", "GET", "INCRBY"], ["GET"]]
+
+
+async def test_a_server_that_was_started_anew_is_asked_again(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    async with open_redis(server.url) as client:
+        await client.set("a", "1")
+        server.kill()
+        with pytest.raises((RedisError, OSError)):
+            await client.get("a")
+        server.start()
+        assert await client.ping()
+        server.kill()
+        server.start()  # before it is asked: the connection is known to be lost only then
+        assert await client.get("c") is None
+    server.kill()
