@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.services.openai_server import OpenAIServer, Reply
+from tests.services.openai_server import Call, OpenAIServer, Reply
 from tests.services.tomato_server import TomatoServer
 
 PATIENCE_SECONDS = 30
@@ -212,6 +212,38 @@ async def cancelled_after(pair: Pair, times: int) -> float:
     pair.model.script = lambda _: Reply(text=ANSWER)
     assert (await _ask(pair.clients[1], room)).status_code == 200
     return seconds
+
+
+async def test_a_run_cancelled_in_its_tool_keeps_the_call_with_a_result(pair: Pair) -> None:
+    """The tool waits for a label from the model; the other process cancels the run meanwhile."""
+    kept = {"content": "토마토는 칠월에 심는다"}
+
+    def script(request: dict[str, Any]) -> Reply:
+        drafting = "LabelDraft" in json.dumps(request)
+        return (
+            Reply(hang=True)
+            if drafting
+            else Reply(tool_calls=[Call(name="archive_save", arguments=kept)])
+        )
+
+    pair.model.script = script
+    room = await pair.room()
+    run = await pair.begin(0, room, "기억해: 토마토는 칠월에 심는다")
+    following = asyncio.create_task(pair.whole(1, run))
+    await pair.model.received(2)
+    assert (await pair.clients[1].post(f"/api/runs/{run}/cancel")).status_code == 202
+    await pair.model.disconnected()
+    events = await following
+    assert events.endswith('"status":"stopped"}\n\n'), events
+    said = (await pair.clients[1].get(f"/api/rooms/{room}/messages")).json()["items"][::-1]
+    assert [one["role"] for one in said] == ["user", "assistant", "tool"]
+    assert said[2]["tool_call_id"] == said[1]["tool_calls"][0]["id"]
+    assert (await pair.clients[0].get("/api/archive")).json()["items"] == []
+    pair.model.script = lambda _: Reply(text=ANSWER)
+    assert (await _ask(pair.clients[1], room)).status_code == 200
+    asked = pair.model.requests[-1]["messages"]
+    calls = [call["id"] for one in asked for call in one.get("tool_calls") or ()]
+    assert calls == [one["tool_call_id"] for one in asked if one["role"] == "tool"]
 
 
 async def _ask(
