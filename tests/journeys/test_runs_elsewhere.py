@@ -283,7 +283,6 @@ async def test_a_hundred_posts_with_one_key_have_one_answer(pair: Pair) -> None:
     assert len(pair.model.requests) == 1
 
 
-@only_redis
 async def test_a_room_is_titled_once_whatever_arrives_together(pair: Pair) -> None:
     """Twenty first questions to a room, at both processes; one room has a name of its person's."""
     asked: Counter[str] = Counter()
@@ -387,7 +386,6 @@ async def test_a_worker_that_was_only_slow_writes_nothing_into_the_next_turn(pai
     assert (await _ask(pair.clients[0], room)).status_code == 200
 
 
-@only_redis
 async def test_a_server_that_stops_ends_its_runs_and_streams(pair: Pair) -> None:
     pair.model.script = lambda _: Reply(text=ANSWER, hold_at=4)
     room = await pair.room()
