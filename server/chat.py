@@ -19,8 +19,8 @@ from server.sse import CONTENT, EventStream
 
 
 class ChatRoute(JSONRoute):
-    """Reads an ordinary request by itself; any other goes the general way, which costs more than
-    all else that a route does.
+    """Reads an ordinary request by itself, at a fraction of what FastAPI's general way costs, by
+    which every other goes.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
