@@ -18,7 +18,7 @@ import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, BaseCallbackManager
 from langchain_core.globals import get_debug, get_verbose
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
@@ -36,6 +36,8 @@ GATHER_SECONDS = 0.05
 """How long words may wait for those that come after them: 20 times a second is fluent."""
 
 _NO_KEY = SecretStr("none")
+
+_ROLES: Mapping[type[BaseMessage], str] = {HumanMessage: "user", AIMessage: "assistant"}
 
 _OWN_OPTIONS = frozenset({"extra_headers", "extra_query", "extra_body", "response_format"})
 
@@ -103,10 +105,21 @@ class StreamingChatOpenAI(ChatOpenAI):
         kwargs["stream"] = True
         if self._should_stream_usage(stream_usage, **kwargs):
             kwargs["stream_options"] = {"include_usage": True}
-        payload = self._get_request_payload(messages, stop=stop, **kwargs)
+        payload = self._payload(messages, stop=stop, **kwargs)
         if payload.keys() & _OWN_OPTIONS:
             return None
         return self._read(payload, run_manager)
+
+    def _payload(self, messages: list[BaseMessage], **kwargs: Any) -> dict[str, Any]:
+        """The library's request. It looks at each character of an answer, so that what was only
+        said, of which a long talk is full, is put in here.
+        """
+        spoken = [_spoken(message) for message in messages]
+        others = [message for message, said in zip(messages, spoken, strict=True) if said is None]
+        payload: dict[str, Any] = self._get_request_payload(others, **kwargs)
+        converted = iter(payload["messages"])
+        payload["messages"] = [said or next(converted) for said in spoken]
+        return payload
 
     async def _read(
         self, payload: Mapping[str, Any], run_manager: AsyncCallbackManagerForLLMRun | None
@@ -222,6 +235,17 @@ def build_openai_model(model: str, spec: ModelSpec) -> StreamingChatOpenAI:
         client.organization = client.project = None
         client._custom_headers = {}
     return made
+
+
+def _spoken(message: BaseMessage) -> dict[str, str] | None:
+    """A message that is a text and nothing else, as a request has it; None for any other."""
+    if type(message) not in _ROLES or not isinstance(message.content, str):
+        return None
+    if message.name or message.additional_kwargs:
+        return None
+    if isinstance(message, AIMessage) and (message.tool_calls or message.invalid_tool_calls):
+        return None
+    return {"content": message.content, "role": _ROLES[type(message)]}
 
 
 def _message(chunk: ChatGenerationChunk, reply_id: str) -> AIMessageChunk:

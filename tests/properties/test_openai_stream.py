@@ -12,7 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.callbacks import AsyncCallbackHandler
-from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langchain_openai import ChatOpenAI
 from openai import DefaultAsyncHttpxClient
 from pydantic import SecretStr
@@ -203,3 +210,25 @@ async def test_a_callback_hears_as_much(server: OpenAIServer) -> None:
         heard.append(("".join(listener.tokens), listener.ended))
         await closed(model)
     assert heard[0] == heard[1]
+
+
+calls = st.builds(
+    lambda name, text: {"id": name, "name": name, "args": {"text": text}, "type": "tool_call"},
+    st.sampled_from(["c1", "c2"]),
+    texts,
+)
+contents = st.one_of(texts, st.lists(st.builds(lambda text: {"type": "text", "text": text}, texts)))
+said = st.one_of(
+    st.builds(SystemMessage, texts),
+    st.builds(HumanMessage, contents, name=st.sampled_from([None, None, "kim"])),
+    st.builds(AIMessage, contents, tool_calls=st.lists(calls, max_size=2)),
+    st.builds(AIMessage, texts, additional_kwargs=st.sampled_from([{}, {"audio": {"id": "a"}}])),
+    st.builds(ToolMessage, texts, tool_call_id=st.just("c1")),
+)
+
+
+@given(st.lists(said, max_size=6), st.sampled_from(["gpt-5-mini", "o1", "test"]))
+def test_every_request_is_the_library_s(messages: list[BaseMessage], model: str) -> None:
+    ours = StreamingChatOpenAI(model=model, api_key=SecretStr("key"), use_responses_api=False)
+    options: dict[str, Any] = {"stream": True, "stop": ["end"], "max_tokens": 7}
+    assert ours._payload(messages, **options) == ours._get_request_payload(messages, **options)
