@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Coroutine, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -91,16 +91,24 @@ class Slots:
 
     async def take(self, run: Run) -> Slot:
         """A slot, or one in the line; TooMany ``too_many_runs`` if that is full."""
+        taken = await self.take_free(run)
+        if taken is not None:
+            return taken
         slot = Slot(run)
-        if await self._directly(run):
-            slot.give()
-            return slot
         # Looked at now, with no step between: so nobody's line grows past its bound.
         line = self._lines.get(run.owner, deque())
         if len(line) >= self._bounds.queue or len(self.waiting) >= self._bounds.per_process:
             raise self._too_many()
         line.append(slot)
         self._lines[run.owner] = line
+        return slot
+
+    async def take_free(self, run: Run) -> Slot | None:
+        """A slot, past the line if nobody in it waits for the same; None if there is none."""
+        if not await self._directly(run):
+            return None
+        slot = Slot(run)
+        slot.give()
         return slot
 
     def leave(self, run: Run) -> None:
@@ -125,7 +133,6 @@ class Slots:
             await asyncio.wait(self._leaving)
 
     async def _directly(self, run: Run) -> bool:
-        """Take a slot past the line, if nobody in it waits for the same."""
         if run.owner in self._lines:
             return False
         if len(self._taken) + len(self.waiting) >= self._bounds.per_process:
@@ -185,3 +192,41 @@ class Slots:
         else:
             words = "Too many of your messages are being answered."
         return TooMany(words, code="too_many_runs")
+
+
+class Beginnings:
+    """One user's runs that are being begun, all at once while each finds a slot.
+
+    Where slots run short they are begun one by one, once all others have begun or were refused: so
+    who is refused for another reason took no slot from anybody.
+    """
+
+    def __init__(self) -> None:
+        self._one_by_one = asyncio.Lock()
+        self._beginning = 0
+        self._none = asyncio.Event()
+
+    @asynccontextmanager
+    async def slot(self, run: Run, slots: Slots) -> AsyncIterator[Slot]:
+        """A slot while the run is begun; TooMany as of Slots."""
+        if not self._one_by_one.locked():
+            with self._at_once():
+                slot = await slots.take_free(run)
+                if slot is not None:
+                    yield slot
+                    return
+        async with self._one_by_one:
+            if self._beginning:
+                await self._none.wait()
+            yield await slots.take(run)
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        self._beginning += 1
+        self._none.clear()
+        try:
+            yield
+        finally:
+            self._beginning -= 1
+            if not self._beginning:
+                self._none.set()

@@ -18,7 +18,7 @@ from memory.event_log import EventLog
 from memory.events import DONE, ERROR, MESSAGE, done_data, error_data, message_data
 from memory.protocols import RunRecords
 from memory.records import Event, Run, Status
-from memory.run_slots import Bounds, Ledger, Slot, Slots
+from memory.run_slots import Beginnings, Bounds, Ledger, Slot, Slots
 
 KEPT_SECONDS = 3600.0
 """How long the events of an ended run are kept."""
@@ -96,26 +96,22 @@ class LocalRuns:
         self.slots = Slots(self._bounds, ledger)
         self._live: dict[str, _Live] = {}
         self._ended: dict[str, float] = {}  # in the order of their ends
-        self._turns_to_begin: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._beginnings: WeakValueDictionary[str, Beginnings] = WeakValueDictionary()
         self._closing = False
 
     @asynccontextmanager
     async def slot(self, run: Run) -> AsyncIterator[Slot]:
-        # One after the other: who is refused for another reason took no slot from anybody.
-        async with self._turns_to_begin.setdefault(run.owner, asyncio.Lock()):
-            if self._closing:
-                raise Unavailable("The server is stopping; please try again in a moment.")
-            self._drop_old()
-            slot = await self.slots.take(run)
+        beginnings = self._beginnings.setdefault(run.owner, Beginnings())
+        async with beginnings.slot(run, self.slots) as slot:
             try:
+                self._refuse_if_closing()
                 yield slot
             finally:
                 if run.id not in self._live:
                     self.slots.leave(run)
 
     async def start(self, run: Run, work: Work) -> None:
-        if self._closing:
-            raise Unavailable("The server is stopping; please try again in a moment.")
+        self._refuse_if_closing()
         self._drop_old()
         live = _Live(run, EventLog(self._bounds.events))
         self._live[run.id] = live
@@ -210,6 +206,10 @@ class LocalRuns:
         answer = await self._records.answer(run) if run.answer_key else None
         told = [] if answer is None else [Event(after + 1, MESSAGE, message_data(answer))]
         return [*told, Event(after + len(told) + 1, DONE, done_data(run.id, run.status))]
+
+    def _refuse_if_closing(self) -> None:
+        if self._closing:
+            raise Unavailable("The server is stopping; please try again in a moment.")
 
     def _drop_old(self) -> None:
         horizon = time.monotonic() - KEPT_SECONDS

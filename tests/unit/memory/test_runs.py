@@ -209,6 +209,30 @@ async def test_of_many_that_come_together_no_more_begin_than_may() -> None:
     await runs.close(grace_seconds=0)
 
 
+async def test_runs_of_one_user_are_begun_at_once() -> None:
+    runs = LocalRuns(Records(), bounds=Bounds(per_user=2))
+    async with (
+        runs.slot(replace(RUN, id="run_1")) as one,
+        asyncio.timeout(5),
+        runs.slot(replace(RUN, id="run_2")) as other,
+    ):
+        assert not one.waiting
+        assert not other.waiting
+    assert not runs.slots.taken
+
+
+async def test_who_is_refused_for_another_reason_took_no_slot_from_anybody() -> None:
+    runs = LocalRuns(Records(), bounds=Bounds(per_user=2))
+    await begin(runs, 1)
+    async with runs.slot(replace(RUN, id="run_2")):
+        others = [asyncio.create_task(begin(runs, number)) for number in (3, 4)]
+        await asyncio.sleep(0.01)
+        assert not any(other.done() for other in others), "it is not known yet who may run"
+    ends = await asyncio.gather(*others, return_exceptions=True)
+    assert [type(end) for end in ends] == [type(None), TooMany]
+    await runs.close(grace_seconds=0)
+
+
 async def test_a_long_answer_stays_whole_in_a_bounded_stream() -> None:
     runs = LocalRuns(Records(), bounds=Bounds(events=10))
     words = [f"말 {number} " for number in range(1_000)]
