@@ -22,6 +22,9 @@ SCHEMA_VERSION = 6
 WAIT_MS = 3_500
 """How long one unit of work may take, its search for a server included."""
 
+CONNECTIONS = 16
+"""How many commands are sent at once: with more, each of them only takes longer."""
+
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "rooms": [
         IndexModel([("owner", ASCENDING), ("updated_at", DESCENDING), ("_id", DESCENDING)]),
@@ -159,6 +162,8 @@ def _client(url: str) -> AsyncMongoClient[Document]:
             journal=True,
             timeoutMS=WAIT_MS,
             serverSelectionTimeoutMS=WAIT_MS // 2,
+            minPoolSize=CONNECTIONS // 2,
+            maxPoolSize=CONNECTIONS,
             appname="tomato",
         )
         client.get_default_database()
