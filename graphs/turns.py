@@ -14,6 +14,7 @@ from langchain_core.messages import HumanMessage
 
 from graphs.chat import ChatGraph
 from graphs.fallback import cancelled_words, queued_words
+from graphs.gate import Gate
 from graphs.limits import Limits
 from graphs.model_errors import ModelError
 from graphs.state import ChatContext, ChatEvent
@@ -23,10 +24,13 @@ from memory.errors import Conflict, Invalid, NotFound, StoreError
 from memory.events import ERROR, MESSAGE, NOTICE, RUN, error_data, message_data, run_data
 from memory.keys import new_id
 from memory.protocols import History, RunRecords
-from memory.records import Room, Run, Status, Turn
+from memory.records import Message, Room, Run, Status, Turn
 from memory.run_slots import Slot
 from memory.runs import Emit, Runs
 from memory.times import now
+
+ENDS_AT_ONCE, ENDS_PATIENCE_SECONDS = 2, 1.0
+"""How many turns are ended at once: meanwhile others come to their first words."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +55,7 @@ class Turns:
         self._runs = runs
         self._upkeep = upkeep
         self._tools = frozenset(tools)
+        self._ends = Gate(ENDS_AT_ONCE, patience=ENDS_PATIENCE_SECONDS)
         # No turn can come near: each model call takes at most three steps of the graph.
         self._most_steps = 4 * limits.model_calls + 10
 
@@ -153,7 +158,7 @@ class Turns:
         status, failure = await self._answer(turn, slot, tools, talk, emit)
         messages = talk.messages(status)
         try:
-            room = await _to_the_end(self._history.end(turn, messages, status=status))
+            room = await _to_the_end(self._end(turn, messages, status))
         except StoreError as error:
             _log.warning("turn not stored", extra={"run_id": turn.run_id, "code": error.code})
             emit(ERROR, error_data(*(failure or (error.code, str(error))), request_id))
@@ -168,6 +173,10 @@ class Turns:
             with suppress(asyncio.CancelledError):
                 await self._upkeep.after_turn(room, emit)
         return status
+
+    async def _end(self, turn: Turn, messages: Sequence[Message], status: Status) -> Room:
+        async with self._ends.passed():
+            return await self._history.end(turn, messages, status=status)
 
     async def _answer(
         self, turn: Turn, slot: Slot, tools: Sequence[str] | None, talk: Talk, emit: Emit
