@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -175,7 +175,9 @@ class Turns:
         return status
 
     async def _end(self, turn: Turn, messages: Sequence[Message], status: Status) -> Room:
-        async with self._ends.passed():
+        # Who stopped a turn, or hears of an error, has nothing to read meanwhile.
+        gate = self._ends.passed() if status == "complete" else nullcontext()
+        async with gate:
             return await self._history.end(turn, messages, status=status)
 
     async def _answer(
