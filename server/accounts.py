@@ -8,9 +8,10 @@ from starlette.responses import StreamingResponse
 
 from memory.accounts import Session, User
 from server.bodies import JSONRoute
+from server.context import LOCAL_USER
 from server.errors import APIError, documented
 from server.export import export_of
-from server.identity import LOCAL_USER, CurrentUser, cookie, known_user, session_of
+from server.identity import CurrentUser, cookie, known_user, session_of
 from server.resources import AppResources, Resources
 from server.schemas.accounts import (
     GoodbyeIn,

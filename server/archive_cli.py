@@ -14,7 +14,7 @@ from memory.archive_lines import LINE_BYTES, PART_BYTES, Part, part_line, read_l
 from memory.archive_transfer import Import, Lines, lines_of
 from memory.errors import Invalid, NotFound, StoreError
 from memory.records import Entry, File
-from server.identity import LOCAL_USER
+from server.context import LOCAL_USER
 from server.settings import SettingsError, read_settings
 from server.stores import Stores, open_stores
 

@@ -2,6 +2,9 @@
 
 from contextvars import ContextVar
 
+LOCAL_USER = "local"
+"""The id of the one user who needs no session."""
+
 request_id_now: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is being answered here, or that began the run."""
 

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from memory.accounts import Session
 from memory.records import Entry, Room, Run
 from memory.sessions import is_sid
-from server.context import uid_now
+from server.context import LOCAL_USER, uid_now
 from server.errors import APIError
 from server.resources import AppResources, Resources
 from server.schemas.archive import EntryId
@@ -20,7 +20,6 @@ from server.schemas.fields import RoomId, RunId
 from server.settings import Settings
 from server.sse import Watched
 
-LOCAL_USER = "local"
 COOKIE = "tomatoSID"
 
 _SCHEME = "bearer "

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.context import request_id_now, run_id_now, uid_now
+from server.request_names import method_of, route_of
 
 if TYPE_CHECKING:
     from server.opening import Opening
-
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 log = logging.getLogger("tomato.requests")
 
@@ -65,14 +64,3 @@ def _measured(scope: Scope, status: int, seconds: float) -> None:
             "code": code,
         }
         log.info("answered", extra=extra)
-
-
-def method_of(scope: Scope) -> str:
-    """The request's method, if it is one; a client may make up any number."""
-    return scope["method"] if scope["method"] in METHODS else "other"
-
-
-def route_of(scope: Scope) -> str:
-    """The template of the path that answered, or its mount; never what a client made up."""
-    path = getattr(scope.get("route"), "path", None)
-    return str(path or scope.get("root_path") or "none")

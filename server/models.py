@@ -32,7 +32,12 @@ def build_chat_model(spec: ModelSpec) -> BaseChatModel:
         raise ValueError("a model is named offline or openai:<name>")
     from server.openai_models import build_openai_model
 
-    return build_openai_model(model, spec)
+    return build_openai_model(
+        model,
+        api_key=spec.api_key,
+        base_url=spec.base_url,
+        timeout_seconds=spec.timeout_seconds,
+    )
 
 
 async def close_chat_model(model: BaseChatModel) -> None:

@@ -26,7 +26,6 @@ from langchain_openai import ChatOpenAI
 from langchain_openai.chat_models.base import _handle_openai_api_error, _handle_openai_bad_request
 from pydantic import PrivateAttr, SecretStr
 
-from server.models import ModelSpec
 from server.openai_body import StreamedBody
 
 OPENAI = "https://api.openai.com/v1"
@@ -205,21 +204,21 @@ class StreamingChatOpenAI(ChatOpenAI):
         )
 
 
-def build_openai_model(model: str, spec: ModelSpec) -> StreamingChatOpenAI:
-    """The model of this name on OpenAI's own server or, with ``spec.base_url``, on another."""
+def build_openai_model(
+    model: str, *, api_key: SecretStr | None, base_url: str | None, timeout_seconds: float
+) -> StreamingChatOpenAI:
+    """The model of this name on OpenAI's own server or, with ``base_url``, on another."""
     made = StreamingChatOpenAI(
         model=model,
-        api_key=spec.api_key or _NO_KEY,
-        base_url=spec.base_url or OPENAI,
-        timeout=openai.Timeout(
-            spec.timeout_seconds, connect=min(CONNECT_SECONDS, spec.timeout_seconds)
-        ),
+        api_key=api_key or _NO_KEY,
+        base_url=base_url or OPENAI,
+        timeout=openai.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
         # Calls are tried again in graphs/model_calls.py, which knows the turn's deadline: the
         # client would wait up to two minutes if the server asks for it.
         max_retries=0,
         stream_usage=True,
         # OpenAI's newest models only speak the Responses API, other servers only the old one.
-        use_responses_api=False if spec.base_url else None,
+        use_responses_api=False if base_url else None,
         # What is not given here would be read from the environment.
         stream_chunk_timeout=None,
         http_socket_options=(),

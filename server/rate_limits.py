@@ -11,8 +11,8 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 
 from memory.errors import Unavailable
+from server.context import LOCAL_USER
 from server.errors import APIError
-from server.identity import LOCAL_USER
 from server.settings import Settings
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
@@ -195,15 +196,32 @@ class Settings(BaseModel):
             raise ValueError(
                 "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra 'tracing': uv sync --extra tracing"
             )
-        unsafe = unsafe_in_prod(self) if self.env == "prod" else None
+        if self.env == "prod":
+            self._refuse_unsafe()
+        return self
+
+    def _refuse_unsafe(self) -> None:
+        unsafe = unsafe_in_prod(
+            origins=self.origins, secrets=self._secrets(), rate_limits=self.rate_limits
+        )
         if unsafe:
             raise ValueError(unsafe)
-        if self.env == "prod" and self.local_user:
+        if self.local_user:
             raise ValueError(
                 "TOMATO_LOCAL_USER must be off when TOMATO_ENV is prod: anyone who reaches the"
                 " server would be that user"
             )
-        return self
+
+    def _secrets(self) -> dict[str, str]:
+        """Every secret that is set, by the name of its setting."""
+        urls = {"MONGODB_URL": self.mongodb_url, "REDIS_URL": self.redis_url}
+        passwords = {
+            name: urlsplit(url.get_secret_value()).password for name, url in urls.items() if url
+        }
+        keys = {"TOMATO_BACKUP_KEY": self.backup_key, "S3_SECRET_KEY": self.s3_secret_key}
+        return {name: password for name, password in passwords.items() if password is not None} | {
+            name: key.get_secret_value() for name, key in keys.items() if key is not None
+        }
 
     @property
     def local_user_on(self) -> bool:

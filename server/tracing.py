@@ -22,7 +22,7 @@ from memory.events import NOTICE, TOOL_END, TOOL_START
 from memory.records import Run
 from memory.records import Status as RunEnd
 from memory.runs import Emit, Work
-from server.measuring import method_of, route_of
+from server.request_names import method_of, route_of
 
 UNTRACED = ("/healthz", "/readyz", "/metrics", "/web")
 
