@@ -125,7 +125,7 @@ def main() -> None:
         measured("16 rooms, one tool call", subjects, 16, 6, TOOL_MESSAGE)
     with ExitStack() as stack:
         subjects = _open(stack, 0.01)
-        measured("64 rooms, a token each 10 ms", subjects, 64, 3, MESSAGE)
+        measured("64 rooms, a token each 10 ms", subjects, 64, 6, MESSAGE)
     if given.picture:
         given.picture.write_text(bars("CPU of one turn, in milliseconds: less is better", groups))
 

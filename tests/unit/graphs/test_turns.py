@@ -20,7 +20,7 @@ from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
 from memory.errors import Conflict, Invalid, NotFound, Unavailable
-from memory.records import Event, Message, Room, Run, Turn
+from memory.records import Event, Message, Room, Run, Status, Turn
 from memory.runs import LocalRuns
 from memory.sqlite.database import Database
 from memory.sqlite.history import SQLiteHistory
@@ -406,3 +406,32 @@ async def test_a_room_that_was_busy_until_a_moment_ago_takes_the_question(
     monkeypatch.setattr(house.history, "begin", busy_once)
     assert names(await house.ask(room, "안녕?"))[-1] == "done"
     assert len(asked) == 2
+
+
+async def test_turns_end_two_at_a_time_once_all_have_said_their_words(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphs.turns.ENDS_PATIENCE_SECONDS", 60)
+    house = build(answers)
+    rooms = [await house.rooms.create(ME, "title") for _ in range(4)]
+    ending, go_on, end = asyncio.Semaphore(0), asyncio.Event(), house.history.end
+
+    async def slow(turn: Turn, messages: Sequence[Message], *, status: Status) -> Room:
+        ending.release()
+        await go_on.wait()
+        return await end(turn, messages, status=status)
+
+    monkeypatch.setattr(house.history, "end", slow)
+    runs = [await house.turns.start(ME, room.id, "hello") for room in rooms]
+    for run in runs:
+        log = house.runs.log(ME, run.id)
+        assert log is not None
+        while "token" not in names(log.events):
+            await log.past(log.last)
+    await ending.acquire()
+    await ending.acquire()
+    await asyncio.sleep(0.05)
+    assert ending.locked(), "the others wait"
+    go_on.set()
+    for run in runs:
+        assert names(await house.followed(run))[-2:] == ["message", "done"]
