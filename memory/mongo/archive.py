@@ -1,9 +1,10 @@
 """A person's archive in MongoDB, with its own index of search terms."""
 
+from asyncio import gather
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from memory.archive_rules import (
@@ -26,11 +27,16 @@ from memory.file_codec import file_from
 from memory.file_terms import with_files
 from memory.lexical import category_terms, matched_words, overlap, query_terms, sample_terms, terms
 from memory.mongo.database import Document, MongoDatabase, Session
-from memory.mongo.entry_files import index_changed, loosen_files, terms_of_files
+from memory.mongo.entry_files import loosen_files, terms_of_files
 from memory.mongo.faults import mapped_errors
 from memory.mongo.loose import keep_promise, loosen
 from memory.mongo.postings import (
+    INDEXED,
+    Blocks,
     add_postings,
+    blocks_for,
+    blocks_of,
+    change_postings,
     indexed_by,
     move_postings,
     next_number,
@@ -43,7 +49,7 @@ from memory.times import from_micros, now, to_micros
 
 _NEWEST = [("created_at", DESCENDING), ("number", DESCENDING)]
 _OLDEST = [("created_at", ASCENDING), ("number", ASCENDING)]
-WITHOUT_CONTENT = {"content": 0, "terms": 0, "weights": 0, "category_terms": 0}
+WITHOUT_CONTENT = {"content": 0, "terms": 0, "weights": 0, "category_terms": 0, "blocks": 0}
 
 MOVED_AT_ONCE = 500
 """How many entries of a renamed category move in one transaction."""
@@ -70,10 +76,10 @@ class MongoArchive:
 
     async def add(self, entry: Entry) -> Entry:
         made = await prepare(entry)
+        owner = entry.owner
 
         async def work(session: Session) -> Entry:
-            await self._refuse_duplicate(entry, made, session)
-            document = document_of(entry, made) | {"_id": entry.id, "number": number}
+            document = document_of(entry, made, blocks) | {"_id": entry.id, "number": number}
             document |= _content(place)
             try:
                 await self._entries.insert_one(document, session=session)
@@ -83,13 +89,18 @@ class MongoArchive:
                 code = "entry_exists" if taken else "duplicate"
                 raise Conflict("This entry has just come or gone.", code=code) from error
             if place.blob is not None:
-                await keep_promise(self._database, entry.owner, place.blob, session)
-            await add_postings(self._database, entry.owner, number, made.terms, session)
+                await keep_promise(self._database, owner, place.blob, session)
+            await add_postings(self._database, owner, number, made.terms, blocks, session)
             return replace(entry, files=())
 
         with mapped_errors():
-            number = await next_number(self._database, entry.owner)
-        async with placed(self._contents, entry.owner, entry.content) as place:
+            # At once, and before all that others would wait for.
+            _, number, blocks = await gather(
+                self._refuse_duplicate(entry, made, None),
+                next_number(self._database, owner),
+                blocks_for(self._database, owner, made.terms.all(), None),
+            )
+        async with placed(self._contents, owner, entry.content) as place:
             return await self._database.atomic(work)
 
     async def _refuse_duplicate(self, entry: Entry, made: Prepared, session: Session) -> None:
@@ -167,12 +178,15 @@ class MongoArchive:
         session: Session,
     ) -> None:
         content = {} if place is None else _content(place)
+        blocks = await blocks_for(
+            self._database, after.owner, made.terms.all(), session, held=blocks_of(before)
+        )
         reworded = place is not None or before["label"] != after.label
         unmarked = {"embedded": ""} if reworded else {}
         try:
             changed = await self._entries.update_one(
                 {"_id": after.id, "version": before["version"]},
-                {"$set": document_of(after, made) | content | unmarked},
+                {"$set": document_of(after, made, blocks) | content | unmarked},
                 session=session,
             )
         except DuplicateKeyError as error:
@@ -185,12 +199,9 @@ class MongoArchive:
         if reworded:
             outdated = {"_id": before["number"], "version": {"$lte": before["version"]}}
             await self._vectors.delete_one(outdated, session=session)
-        if before["length"] == made.terms.length and place is None:
-            touched = {*terms(before["label"]), *terms(after.label)}
-            await index_changed(self._database, before, made.terms, touched, session)
-            return
-        await remove_postings(self._database, before, session)
-        await add_postings(self._database, after.owner, before["number"], made.terms, session)
+        labelled = {*terms(before["label"]), *terms(after.label)}
+        touched = labelled if place is None else made.terms.all().keys()
+        await change_postings(self._database, before, made.terms, blocks, touched, session)
 
     async def _swap_blobs(
         self, owner: str, old: str | None, new: str | None, session: Session
@@ -317,26 +328,21 @@ class MongoArchive:
 
         What a crash leaves is two categories, each whole, and a rename that can be asked for again.
         """
-        old, new = category_terms(name), category_terms(new_name)
+        terms_of_new = category_terms(new_name)
 
         async def work(session: Session) -> int:
             where = {"owner": owner, "category": name}
-            columns = {"number": 1, "length": 1}
-            found = self._entries.find(where, columns, session=session).limit(MOVED_AT_ONCE)
+            found = self._entries.find(where, INDEXED, session=session).limit(MOVED_AT_ONCE)
             documents = await found.to_list()
             if not documents:
                 return 0
-            await move_postings(self._database, owner, documents, old, new, session)
-            changed = {
-                "category": new_name,
-                "category_terms": list(new),
-                "updated_at": to_micros(now()),
-            }
-            await self._entries.update_many(
-                {"_id": {"$in": [one["_id"] for one in documents]}},
-                {"$set": changed, "$inc": {"version": 1}},
-                session=session,
-            )
+            changed = await move_postings(self._database, documents, terms_of_new, session)
+            always = {"category": new_name, "updated_at": to_micros(now())}
+            updates = [
+                UpdateOne({"_id": one["_id"]}, {"$set": change | always, "$inc": {"version": 1}})
+                for one, change in zip(documents, changed, strict=True)
+            ]
+            await self._entries.bulk_write(updates, ordered=False, session=session)
             return len(documents)
 
         return await self._database.atomic(work)
@@ -347,7 +353,7 @@ class MongoArchive:
         return digest_text(categories[:DIGEST_CATEGORIES], newest.items, max_tokens=max_tokens)
 
 
-def document_of(entry: Entry, made: Prepared) -> Document:
+def document_of(entry: Entry, made: Prepared, blocks: Blocks) -> Document:
     """What is kept of an entry but its id, its number and its content."""
     source = entry.source
     return {
@@ -360,7 +366,7 @@ def document_of(entry: Entry, made: Prepared) -> Document:
         "created_at": to_micros(entry.created_at),
         "updated_at": to_micros(entry.updated_at),
         "version": entry.version,
-        **indexed_by(made.terms),
+        **indexed_by(made.terms, blocks),
     }
 
 

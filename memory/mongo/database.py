@@ -18,7 +18,7 @@ Document = dict[str, Any]
 Session = AsyncClientSession | None
 Work = Callable[[Session], Awaitable[T]]
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 WAIT_MS = 3_500
 """How long one unit of work may take, its search for a server included."""
 
@@ -144,11 +144,23 @@ class MongoDatabase:
         for name, indexes in INDEXES.items():
             await self.database[name].create_indexes(list(indexes))
         if schema is not None and schema["version"] < SCHEMA_VERSION:
-            from memory.mongo.old_turns import settled
-            from memory.mongo.reindexing import renewed
+            await self._carry_over()
+        await self._mark()
 
-            await renewed(self, schema["version"])
-            await settled(self)
+    async def _carry_over(self) -> None:
+        """Bring what an older version left into this one's form; who opens it meanwhile waits."""
+        from memory.mongo.lease import MongoLease, held
+        from memory.mongo.old_turns import settled
+        from memory.mongo.reindexing import renewed
+
+        async with held(MongoLease(self, "schema")):
+            schema = await self.database["schema"].find_one({"_id": "tomato"})
+            if schema is not None and schema["version"] < SCHEMA_VERSION:
+                await renewed(self, schema["version"])
+                await settled(self)
+                await self._mark()
+
+    async def _mark(self) -> None:
         await self.database["schema"].update_one(
             {"_id": "tomato"}, {"$max": {"version": SCHEMA_VERSION}}, upsert=True
         )

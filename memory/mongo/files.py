@@ -9,10 +9,10 @@ from memory.file_codec import file_document, with_file, without_file
 from memory.file_rules import refuse_more, refuse_put
 from memory.file_terms import terms_in, with_files
 from memory.mongo.database import Document, MongoDatabase, Session
-from memory.mongo.entry_files import index_changed, terms_of_files
+from memory.mongo.entry_files import terms_of_files
 from memory.mongo.faults import mapped_errors
 from memory.mongo.loose import keep_promise, loosen, promise, refuse_broken_promise
-from memory.mongo.postings import indexed_by
+from memory.mongo.postings import INDEXED, blocks_for, blocks_of, change_postings, indexed_by
 from memory.preparing import prepare
 from memory.protocols import Archive
 from memory.records import Entry, File
@@ -100,14 +100,20 @@ class MongoFiles:
             there = await self._files.find_one({"entry": entry_id, "name": name}, session=session)
             others = await terms_of_files(self._database, entry_id, session, but=name)
             whole = with_files(made.terms, others if terms is None else [*others, terms])
-            document = await self._entries.find_one_and_update(
-                where, {"$set": _changes(after) | indexed_by(whole)}, session=session
-            )
+            document = await self._entries.find_one(where, INDEXED, session=session)
             if document is None:
+                return False
+            blocks = await blocks_for(
+                self._database, owner, whole.all(), session, held=blocks_of(document)
+            )
+            changed = await self._entries.update_one(
+                where, {"$set": _changes(after) | indexed_by(whole, blocks)}, session=session
+            )
+            if not changed.matched_count:
                 return False
             await record(session)
             touched = terms_in(there["terms"] if there else None) | terms_in(terms)
-            await index_changed(self._database, document, whole, touched, session)
+            await change_postings(self._database, document, whole, blocks, touched, session)
             return True
 
         if await self._database.atomic(work):

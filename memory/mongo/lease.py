@@ -1,7 +1,12 @@
 """A lease in MongoDB: of the processes that ask for it one holds it, and only while it lives."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
 from pymongo import ReturnDocument
 
+from memory.errors import Unavailable
 from memory.keys import new_id
 from memory.mongo.database import Document, MongoDatabase
 
@@ -40,3 +45,25 @@ class MongoLease:
         """Let others have it, if it is ours."""
         with self._database.in_order():
             await self._database["leases"].delete_one({"_id": self._name, "holder": self._holder})
+
+
+@asynccontextmanager
+async def held(lease: MongoLease) -> AsyncIterator[None]:
+    """Wait for the lease, and keep it to the end."""
+
+    async def take_again() -> None:
+        while True:
+            await asyncio.sleep(lease.seconds / 4)
+            with suppress(Unavailable):
+                await lease.take()
+
+    delay = 0.1
+    while not await lease.take():
+        await asyncio.sleep(delay)
+        delay = min(2 * delay, 2.0)
+    keeping = asyncio.create_task(take_again())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await lease.drop()

@@ -1,34 +1,42 @@
 """Brings the archive's indexes of an older version into the form of this one."""
 
 import logging
+from array import array
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pymongo import UpdateOne, timeout
+from pymongo import ASCENDING, UpdateOne, timeout
 from pymongo.errors import BulkWriteError
 
-from memory.lexical import pair_of
-from memory.mongo.postings import SPAN, block_id, packed
+from memory.lexical import CATEGORY_WEIGHT, pair_of
+from memory.mongo.postings import BLOCK, INDEXED, NUMBERS, packed, packed_blocks
 from memory.preparing import fingerprint_of
 
 if TYPE_CHECKING:
-    from memory.mongo.database import Document, MongoDatabase, Session
+    from pymongo.asynchronous.collection import AsyncCollection
+
+    from memory.mongo.database import Document, MongoDatabase
 
 log = logging.getLogger(__name__)
 
 CHANGED_AT_ONCE = 500
+INSERTED_AT_ONCE = 5_000
 DUPLICATE_KEY = 11_000
+
+MOST_HELD = 3_000_000
+"""How many postings of blocks that are not full are kept in memory, 16 bytes each."""
 
 
 async def renewed(database: "MongoDatabase", version: int) -> None:
     """Bring the index of a schema before this one into this one's form; again does no harm."""
     if version < 2:
-        await _into_blocks(database)
-    elif version < 3:
-        await _into_wider_blocks(database)
+        await _take_weights(database)
     if version < 6:
         await _take_fingerprints(database)
         await _take_characters(database)
+    if version < 7:
+        await _into_blocks(database)
 
 
 async def _take_fingerprints(database: "MongoDatabase") -> None:
@@ -75,66 +83,118 @@ async def _where_free(database: "MongoDatabase", changes: Sequence[UpdateOne]) -
             raise
 
 
-async def _into_wider_blocks(database: "MongoDatabase") -> None:
-    """Take what stood in blocks of half the span into those of today."""
-    block = {"$toInt": {"$floor": {"$divide": ["$_id.b", 2]}}}
-    key = {"o": "$_id.o", "t": "$_id.t", "b": block}
-    steps: list[Document] = [
-        {"$group": {"_id": key, "p": {"$mergeObjects": "$p"}}},
-        {
-            "$merge": {
-                "into": "term_blocks",
-                "whenMatched": [{"$set": {"p": {"$mergeObjects": ["$$new.p", "$p"]}}}],
-            }
-        },
-    ]
-    with timeout(None):
-        await database["blocks"].aggregate(steps, allowDiskUse=True)
-    await database.database.drop_collection("blocks")
-
-
-async def _into_blocks(database: "MongoDatabase") -> None:
-    """Take each entry's postings, a document each until schema 2, into blocks.
-
-    Entries that are done have their weights: what was cut short, or is done by another process at
-    the same time, comes to the same.
-    """
+async def _take_weights(database: "MongoDatabase") -> None:
+    """Have each entry keep its terms' weights, which until schema 2 stood in ``postings`` alone."""
+    left: Document = {"weights": {"$exists": False}}
+    while entry := await database["entries"].find_one(left, {"content": 0}):
+        owner, number = entry["owner"], entry["number"]
+        keys = [{"o": owner, "t": term, "e": number} for term in entry["terms"]]
+        found = database["postings"].find({"_id": {"$in": keys}})
+        weights = {one["_id"]["t"]: one["w"] async for one in found}
+        taken = {"weights": [weights.get(term, 1) for term in entry["terms"]]}
+        await database["entries"].update_one({"_id": entry["_id"]} | left, {"$set": taken})
     last = await database["counters"].find_one({"_id": "entries"})
-    first_free = (last["last"] if last else 0) // SPAN + 1
+    first_free = (last["last"] if last else 0) // NUMBERS + 1
     await database["counters"].update_one(
         {"_id": "blocks"}, {"$max": {"last": first_free}}, upsert=True
     )
-    left: Document = {"weights": {"$exists": False}}
+
+
+async def _into_blocks(database: "MongoDatabase") -> None:
+    """Make the blocks anew from the entries, and have each entry know in which its terms stand.
+
+    From their first each time: what was cut short is done again.
+    """
+    fresh = database["posting_blocks_made"]
+    await fresh.drop()
+    columns = dict.fromkeys((*INDEXED, "weights"), 1)
+    in_order = [("owner", ASCENDING), ("number", ASCENDING)]
+    filled = _Filled(database, fresh, "")
     moved = 0
-    while document := await database["entries"].find_one(left, {"content": 0}):
-        await _move(database, document)
-        moved += 1
-    await database.database.drop_collection("postings")
+    with timeout(None):
+        entries = database["entries"].find({}, columns).sort(in_order)
+        while some := await entries.to_list(CHANGED_AT_ONCE):
+            changes: list[UpdateOne] = []
+            for entry in some:
+                if entry["owner"] != filled.owner:
+                    await filled.close()
+                    filled = _Filled(database, fresh, entry["owner"])
+                blocks = packed_blocks(filled.add(entry))
+                changes.append(UpdateOne({"_id": entry["_id"]}, {"$set": {"blocks": blocks}}))
+            await filled.write()
+            await database["entries"].bulk_write(changes, ordered=False)
+            moved += len(changes)
+        await filled.close()
+        if moved:
+            await fresh.rename("posting_blocks", dropTarget=True)
+    for name in ("postings", "blocks", "term_blocks"):
+        await database.database.drop_collection(name)
     log.warning("the search index was brought into its new form", extra={"entries": moved})
 
 
-async def _move(database: "MongoDatabase", entry: "Document") -> None:
-    owner, number, length = entry["owner"], entry["number"], entry["length"]
-    terms = [*entry["terms"], *entry["category_terms"]]
-    keys = [{"o": owner, "t": term, "e": number} for term in terms]
-    found = database["postings"].find({"_id": {"$in": keys}})
-    weights = {one["_id"]["t"]: one["w"] async for one in found}
-    updates = [
-        UpdateOne(
-            {"_id": block_id(owner, term, number)},
-            {"$set": {f"p.{number}": packed(weights.get(term, 1), length)}},
-            upsert=True,
-        )
-        for term in terms
-    ]
+class _Filled:
+    """The blocks of one owner's terms as they fill, entry after entry."""
 
-    async def work(session: "Session") -> None:
-        if updates:
-            await database["term_blocks"].bulk_write(updates, ordered=False, session=session)
-        await database["entries"].update_one(
-            {"_id": entry["_id"], "weights": {"$exists": False}},
-            {"$set": {"weights": [weights.get(term, 1) for term in entry["terms"]]}},
-            session=session,
-        )
+    def __init__(
+        self, database: "MongoDatabase", collection: "AsyncCollection[Document]", owner: str
+    ) -> None:
+        self.owner = owner
+        self._terms = database["terms"]
+        self._collection = collection
+        self._added: dict[str, int] = {}
+        self._open: dict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._held = 0
+        self._full: list[Document] = []
 
-    await database.atomic(work)
+    def add(self, entry: "Document") -> list[int]:
+        """The blocks that its terms, then its category's, come into."""
+        weights = entry["weights"] + [CATEGORY_WEIGHT] * len(entry["category_terms"])
+        terms = entry["terms"] + entry["category_terms"]
+        number, length = entry["number"], entry["length"]
+        blocks = []
+        for term, weight in zip(terms, weights, strict=True):
+            added = self._added.get(term, 0)
+            self._added[term] = added + 1
+            blocks.append(added // BLOCK)
+            self._open[term].extend((number, packed(weight, length)))
+            if (added + 1) % BLOCK == 0:
+                self._end(term)
+        self._held += len(terms)
+        return blocks
+
+    def _end(self, term: str) -> None:
+        """Take a block as it is: the term's next posting comes into another."""
+        held = self._open.pop(term)
+        block = (self._added[term] - 1) // BLOCK
+        self._added[term] = (block + 1) * BLOCK
+        self._held -= len(held) // 2
+        postings = dict(zip(map(str, held[::2]), held[1::2], strict=True))
+        self._full.append({"_id": {"o": self.owner, "t": term, "b": block}, "p": postings})
+
+    async def write(self) -> None:
+        """Write what is full, and all if it is very much."""
+        if self._held > MOST_HELD:
+            await self._end_all()
+        await self._insert()
+
+    async def close(self) -> None:
+        """Write all, and how much each term was given."""
+        changes = [
+            UpdateOne({"_id": {"o": self.owner, "t": term}}, {"$set": {"a": added}})
+            for term, added in self._added.items()
+        ]
+        if changes:
+            await self._terms.bulk_write(changes, ordered=False)
+        await self._end_all()
+        await self._insert()
+
+    async def _end_all(self) -> None:
+        for term in list(self._open):
+            self._end(term)
+            if len(self._full) == INSERTED_AT_ONCE:
+                await self._insert()
+
+    async def _insert(self) -> None:
+        if self._full:
+            await self._collection.insert_many(self._full, ordered=False)
+            self._full = []

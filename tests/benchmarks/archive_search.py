@@ -30,7 +30,7 @@ from memory.contents import Placed
 from memory.korean import Analyser, KoreanArchive
 from memory.mongo.archive import MongoArchive, document_of
 from memory.mongo.database import Document, MongoDatabase
-from memory.mongo.postings import SPAN, counted, next_number, packed
+from memory.mongo.postings import BLOCK, added_to, counted, next_number, packed
 from memory.preparing import prepare
 from memory.protocols import Archive
 from memory.records import Entry
@@ -212,16 +212,18 @@ async def fill_mongo(database: MongoDatabase, owner: str, contents: Sequence[str
     fields: dict[tuple[str, int], Document] = defaultdict(dict)
     length = 0
     numbers = await _numbers(database, owner, len(contents))
-    for number, text in zip(numbers, contents, strict=True):
-        entry = _entry(owner, len(entries), text)
-        made = await prepare(entry)
-        document = document_of(entry, made) | {"_id": entry.id, "number": number, "content": text}
-        entries.append(document)
-        for term, weight in made.terms.all().items():
-            posting = packed(weight, made.terms.length)
-            fields[term, number // SPAN][f"p.{number}"] = posting
-        held.update(made.terms.all().keys())
-        length += made.terms.length
+    made = [await prepare(_entry(owner, at, text)) for at, text in enumerate(contents)]
+    every = {term for one in made for term in one.terms.all()}
+    added = await added_to(database, owner, list(every), None)
+    for at, (number, text, one) in enumerate(zip(numbers, contents, made, strict=True)):
+        entry, weights = _entry(owner, at, text), one.terms.all()
+        places = {term: (added[term] + held[term]) // BLOCK for term in weights}
+        document = document_of(entry, one, places)
+        entries.append(document | {"_id": entry.id, "number": number, "content": text})
+        for term, weight in weights.items():
+            fields[term, places[term]][f"p.{number}"] = packed(weight, one.terms.length)
+        held.update(weights.keys())
+        length += one.terms.length
     early = WriteConcern(w=1, j=False)
     blocks = [
         UpdateOne({"_id": {"o": owner, "t": term, "b": block}}, {"$set": values}, upsert=True)
@@ -229,7 +231,7 @@ async def fill_mongo(database: MongoDatabase, owner: str, contents: Sequence[str
     ]
     entries_of, blocks_of, terms_of = (
         database[name].with_options(write_concern=early)
-        for name in ("entries", "term_blocks", "terms")
+        for name in ("entries", "posting_blocks", "terms")
     )
     counts = [counted(owner, term, by) for term, by in held.items()]
     totals = {"$inc": {"entries": len(entries), "length": length}}
