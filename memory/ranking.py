@@ -113,7 +113,8 @@ class Ranking:
         """Entries best first, the newer of equals; what is far below the best is not found."""
         least = LEAST_SHARE * max(self._scores.values(), default=0.0)
         near = [(score, entry) for entry, score in self._scores.items() if score >= least]
-        return [Scored(entry, score) for score, entry in heapq.nlargest(CANDIDATES, near)]
+        near.sort(reverse=True)
+        return [Scored(entry, score) for score, entry in near[:CANDIDATES]]
 
     def found_in(self, entries: Iterable[int]) -> dict[int, set[str]]:
         """Which terms were found in each of these entries."""

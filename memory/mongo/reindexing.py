@@ -106,12 +106,12 @@ async def _into_blocks(database: "MongoDatabase") -> None:
     From their first each time: what was cut short is done again.
     """
     fresh = database["posting_blocks_made"]
-    await fresh.drop()
     columns = dict.fromkeys((*INDEXED, "weights"), 1)
     in_order = [("owner", ASCENDING), ("number", ASCENDING)]
     filled = _Filled(database, fresh, "")
     moved = 0
     with timeout(None):
+        await fresh.drop()
         entries = database["entries"].find({}, columns).sort(in_order)
         while some := await entries.to_list(CHANGED_AT_ONCE):
             changes: list[UpdateOne] = []
@@ -127,8 +127,8 @@ async def _into_blocks(database: "MongoDatabase") -> None:
         await filled.close()
         if moved:
             await fresh.rename("posting_blocks", dropTarget=True)
-    for name in ("postings", "blocks", "term_blocks"):
-        await database.database.drop_collection(name)
+        for name in ("postings", "blocks", "term_blocks"):
+            await database.database.drop_collection(name)
     log.warning("the search index was brought into its new form", extra={"entries": moved})
 
 

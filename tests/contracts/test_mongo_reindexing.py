@@ -1,14 +1,16 @@
 """The indexes of an older schema open in this version as they were.
 
-Schema 1 had a document for each posting, schema 2 blocks of half the span; until schema 6 a text
-was another where its spaces were.
+Schema 1 had a document for each posting, schema 2 blocks of 1,024 entries, then of 2,048 until
+schema 7; until schema 6 a text was another where its spaces were.
 """
+
+import asyncio
 
 import pytest
 
-from memory.errors import Conflict
+from memory.errors import Conflict, Unavailable
 from memory.mongo.archive import MongoArchive
-from memory.mongo.database import MongoDatabase
+from memory.mongo.database import Document, MongoDatabase
 
 ME = "user_me"
 NOTES = {
@@ -30,80 +32,150 @@ async def found(archive: MongoArchive) -> list[list[tuple[str, float]]]:
     return [[(one.entry.label, one.score) for one in page.items] for page in pages]
 
 
-async def to_schema_1(database: MongoDatabase) -> None:
-    """What the version before would have left."""
-    async for block in database["term_blocks"].find():
-        key = block["_id"]
-        for number, value in block["p"].items():
-            posting = {"o": key["o"], "t": key["t"], "e": int(number)}
-            await database["postings"].insert_one(
-                {"_id": posting, "w": value % 1024, "l": value // 1024}
-            )
-    await database["term_blocks"].drop()
-    await database["counters"].drop()
-    last = max([one["number"] async for one in database["entries"].find()])
-    await database["counters"].insert_one({"_id": "entries", "last": last})
-    await database["entries"].update_many({}, {"$unset": {"weights": ""}})
-    await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": 1}})
+async def kept(database: MongoDatabase) -> list[list[Document]]:
+    """The index, and what entries and terms know of it."""
+    columns = {"entries": {"blocks": 1, "weights": 1}, "terms": {"n": 1, "a": 1}}
+    return [
+        await database[name].find({}, columns.get(name)).sort("_id").to_list()
+        for name in ("posting_blocks", "entries", "terms")
+    ]
 
 
-async def to_schema_2(database: MongoDatabase) -> None:
-    blocks: dict[tuple[str, str, int], dict[str, int]] = {}
-    async for block in database["term_blocks"].find():
-        key = block["_id"]
-        for number, value in block["p"].items():
-            blocks.setdefault((key["o"], key["t"], int(number) // 1024), {})[number] = value
-    await database["blocks"].insert_many(
-        {"_id": {"o": owner, "t": term, "b": number}, "p": held}
-        for (owner, term, number), held in blocks.items()
-    )
-    await database["term_blocks"].drop()
-    await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": 2}})
+async def postings(database: MongoDatabase) -> list[tuple[str, str, int, int]]:
+    """Owner, term, entry and the rest of each posting; they are in no block any more."""
+    found = [
+        (block["_id"]["o"], block["_id"]["t"], int(number), value)
+        async for block in database["posting_blocks"].find()
+        for number, value in block["p"].items()
+    ]
+    await database["posting_blocks"].drop()
+    await database["terms"].update_many({}, {"$unset": {"a": ""}})
+    await database["entries"].update_many({}, {"$unset": {"blocks": ""}})
+    return found
 
 
-async def test_the_index_of_schema_2_is_taken_over(url: str) -> None:
-    async with MongoDatabase.open(url) as database:
-        # Of both halves of a block of today.
-        await database["counters"].insert_one(
-            {"_id": {"numbers_of": ME}, "next": 3071, "end": 4096}
+async def to_schema(version: int, database: MongoDatabase) -> None:
+    """What that version would have left."""
+    found = await postings(database)
+    if version == 1:
+        await database["postings"].insert_many(
+            {"_id": {"o": owner, "t": term, "e": number}, "w": value % 1024, "l": value // 1024}
+            for owner, term, number, value in found
         )
-        archive = MongoArchive(database)
-        for label, content in NOTES.items():
-            await archive.save(ME, label=label, category="메모", content=content)
-        before = await found(archive)
-        blocks = await database["term_blocks"].find().sort("_id").to_list()
-        await to_schema_2(database)
+        await database["counters"].drop()
+        last = max([one["number"] async for one in database["entries"].find()])
+        await database["counters"].insert_one({"_id": "entries", "last": last})
+        await database["entries"].update_many({}, {"$unset": {"weights": ""}})
+    else:
+        span, name = (1024, "blocks") if version == 2 else (2048, "term_blocks")
+        blocks: dict[tuple[str, str, int], dict[str, int]] = {}
+        for owner, term, number, value in found:
+            blocks.setdefault((owner, term, number // span), {})[str(number)] = value
+        await database[name].insert_many(
+            {"_id": {"o": owner, "t": term, "b": number}, "p": held}
+            for (owner, term, number), held in blocks.items()
+        )
+    await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": version}})
+
+
+async def fill(database: MongoDatabase) -> None:
+    for label, content in NOTES.items():
+        await MongoArchive(database).save(ME, label=label, category="메모", content=content)
+    other = MongoArchive(database)
+    await other.save("user_other", label="남의 것", category="메모", content=NOTES["토마토"])
+
+
+@pytest.fixture
+def two_in_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("postings", "reindexing"):
+        monkeypatch.setattr(f"memory.mongo.{module}.BLOCK", 2)
+
+
+@pytest.mark.usefixtures("two_in_a_block")
+@pytest.mark.parametrize("version", [1, 2, 3, 6])
+async def test_the_index_of_before_is_taken_over(url: str, version: int) -> None:
+    async with MongoDatabase.open(url) as database:
+        await fill(database)
+        before, index = await found(MongoArchive(database)), await kept(database)
+        assert await database["posting_blocks"].count_documents({"_id.t": "#메모"}) == 3
+        await to_schema(version, database)
+        assert await found(MongoArchive(database)) != before
 
     async with MongoDatabase.open(url) as database:
-        assert await found(MongoArchive(database)) == before
-        assert await database["term_blocks"].find().sort("_id").to_list() == blocks
-        assert "blocks" not in await database.database.list_collection_names()
-
-
-async def test_the_index_of_schema_1_is_taken_over(url: str) -> None:
-    async with MongoDatabase.open(url) as database:
         archive = MongoArchive(database)
-        for label, content in NOTES.items():
-            await archive.save(ME, label=label, category="메모", content=content)
-        before = await found(archive)
-        blocks = await database["term_blocks"].find().sort("_id").to_list()
-        await to_schema_1(database)
-        assert await found(archive) != before
-
-    async with MongoDatabase.open(url) as database:
-        assert await found(MongoArchive(database)) == before
-        assert await database["term_blocks"].find().sort("_id").to_list() == blocks
-        assert "postings" not in await database.database.list_collection_names()
-        archive = MongoArchive(database)
+        assert (await found(archive), await kept(database)) == (before, index)
+        names = await database.database.list_collection_names()
+        assert not {"postings", "blocks", "term_blocks", "posting_blocks_made"} & set(names)
         new = await archive.save(ME, label="새것", category="메모", content="brand new words")
         numbers = [one["number"] async for one in database["entries"].find()]
-        assert len(set(numbers)) == len(NOTES) + 1
+        assert len(set(numbers)) == len(NOTES) + 2
         assert (await archive.search(ME, "brand", limit=1)).items[0].entry.id == new.id
-        for entry in (await archive.page(ME, limit=10)).items:
-            await archive.delete(ME, entry.id)
-        for name in ("term_blocks", "terms", "archives", "entries"):
+        for owner in (ME, "user_other"):
+            for entry in (await archive.page(owner, limit=10)).items:
+                await archive.delete(owner, entry.id)
+        for name in ("posting_blocks", "terms", "archives", "entries"):
             assert await database[name].count_documents({}) == 0, name
         assert await database["counters"].count_documents({"_id.numbers_of": ME}) == 0
+
+
+@pytest.mark.usefixtures("two_in_a_block")
+@pytest.mark.parametrize("where", ["write", "close", "all but the mark"])
+async def test_what_was_cut_short_is_done_again(
+    url: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with MongoDatabase.open(url) as database:
+        await fill(database)
+        before, index = await found(MongoArchive(database)), await kept(database)
+        await to_schema(6, database)
+
+    async def cut(*_: object) -> None:
+        raise Unavailable("cut")
+
+    with monkeypatch.context() as patched:
+        of = "old_turns.settled" if where == "all but the mark" else f"reindexing._Filled.{where}"
+        patched.setattr(f"memory.mongo.{of}", cut)
+        with pytest.raises(Unavailable, match="cut"):
+            async with MongoDatabase.open(url):
+                pass
+    async with MongoDatabase.open(url) as database:
+        assert (await found(MongoArchive(database)), await kept(database)) == (before, index)
+
+
+@pytest.mark.usefixtures("two_in_a_block")
+async def test_of_many_processes_one_takes_the_index_over(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with MongoDatabase.open(url) as database:
+        await fill(database)
+        before, index = await found(MongoArchive(database)), await kept(database)
+        await to_schema(6, database)
+
+    async def opened() -> tuple[object, object]:
+        async with MongoDatabase.open(url) as database:
+            return await found(MongoArchive(database)), await kept(database)
+
+    assert await asyncio.gather(*(opened() for _ in range(4))) == [(before, index)] * 4
+    assert caplog.text.count("was brought into its new form") == 1
+
+
+@pytest.mark.usefixtures("two_in_a_block")
+async def test_blocks_are_written_before_they_fill_the_memory(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memory.mongo.reindexing.CHANGED_AT_ONCE", 1)
+    monkeypatch.setattr("memory.mongo.reindexing.MOST_HELD", 5)
+    async with MongoDatabase.open(url) as database:
+        await fill(database)
+        before = await found(MongoArchive(database))
+        await to_schema(6, database)
+
+    async with MongoDatabase.open(url) as database:
+        archive = MongoArchive(database)
+        assert await found(archive) == before
+        assert await database["posting_blocks"].count_documents({"_id.t": "#메모"}) == 4
+        for entry in (await archive.page(ME, limit=10)).items:
+            await archive.delete(ME, entry.id)
+        assert await database["posting_blocks"].count_documents({"_id.o": ME}) == 0
 
 
 async def test_what_is_the_same_now_is_known_again(url: str) -> None:
