@@ -49,21 +49,31 @@ class MongoLease:
 
 @asynccontextmanager
 async def held(lease: MongoLease) -> AsyncIterator[None]:
-    """Wait for the lease, and keep it to the end."""
-
-    async def take_again() -> None:
-        while True:
-            await asyncio.sleep(lease.seconds / 4)
-            with suppress(Unavailable):
-                await lease.take()
-
+    """Wait for the lease and keep it to the end; Unavailable if it is lost meanwhile."""
     delay = 0.1
     while not await lease.take():
         await asyncio.sleep(delay)
         delay = min(2 * delay, 2.0)
-    keeping = asyncio.create_task(take_again())
     try:
-        yield
+        async with asyncio.timeout(lease.seconds) as lost:
+            keeping = asyncio.create_task(_keep(lease, lost))
+            try:
+                yield
+            finally:
+                keeping.cancel()
+                await asyncio.wait([keeping])  # else it could take what is dropped below
+    except TimeoutError as error:
+        raise Unavailable("Another process has taken over.") from error
     finally:
-        keeping.cancel()
-        await lease.drop()
+        with suppress(Unavailable):  # then it ends by itself
+            await lease.drop()
+
+
+async def _keep(lease: MongoLease, lost: asyncio.Timeout) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(lease.seconds / 4)
+        asked = loop.time()
+        with suppress(Unavailable):
+            if await lease.take():
+                lost.reschedule(asked + lease.seconds)

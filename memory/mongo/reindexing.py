@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHANGED_AT_ONCE = 500
-INSERTED_AT_ONCE = 5_000
+WRITTEN_AT_ONCE = 5_000
 DUPLICATE_KEY = 11_000
 
 MOST_HELD = 3_000_000
@@ -108,23 +108,21 @@ async def _into_blocks(database: "MongoDatabase") -> None:
     fresh = database["posting_blocks_made"]
     columns = dict.fromkeys((*INDEXED, "weights"), 1)
     in_order = [("owner", ASCENDING), ("number", ASCENDING)]
-    filled = _Filled(database, fresh, "")
+    filling = _Filling(database, fresh)
     moved = 0
     with timeout(None):
         await fresh.drop()
         entries = database["entries"].find({}, columns).sort(in_order)
         while some := await entries.to_list(CHANGED_AT_ONCE):
-            changes: list[UpdateOne] = []
-            for entry in some:
-                if entry["owner"] != filled.owner:
-                    await filled.close()
-                    filled = _Filled(database, fresh, entry["owner"])
-                blocks = packed_blocks(filled.add(entry))
-                changes.append(UpdateOne({"_id": entry["_id"]}, {"$set": {"blocks": blocks}}))
-            await filled.write()
+            changes = [
+                UpdateOne({"_id": entry["_id"]}, {"$set": {"blocks": filling.add(entry)}})
+                for entry in some
+            ]
+            await filling.write()
             await database["entries"].bulk_write(changes, ordered=False)
             moved += len(changes)
-        await filled.close()
+        filling.end_owner()
+        await filling.write()
         if moved:
             await fresh.rename("posting_blocks", dropTarget=True)
         for name in ("postings", "blocks", "term_blocks"):
@@ -132,24 +130,26 @@ async def _into_blocks(database: "MongoDatabase") -> None:
     log.warning("the search index was brought into its new form", extra={"entries": moved})
 
 
-class _Filled:
-    """The blocks of one owner's terms as they fill, entry after entry."""
+class _Filling:
+    """Blocks as they fill, one owner's entry after another's in the order of their numbers."""
 
-    def __init__(
-        self, database: "MongoDatabase", collection: "AsyncCollection[Document]", owner: str
-    ) -> None:
-        self.owner = owner
+    def __init__(self, database: "MongoDatabase", collection: "AsyncCollection[Document]") -> None:
         self._terms = database["terms"]
         self._collection = collection
+        self._owner = ""
         self._added: dict[str, int] = {}
         self._open: dict[str, array[int]] = defaultdict(lambda: array("q"))
         self._held = 0
-        self._full: list[Document] = []
+        self._full: list[tuple[Document, array[int]]] = []
+        self._counts: list[tuple[Document, int]] = []
 
-    def add(self, entry: "Document") -> list[int]:
-        """The blocks that its terms, then its category's, come into."""
-        weights = entry["weights"] + [CATEGORY_WEIGHT] * len(entry["category_terms"])
+    def add(self, entry: "Document") -> bytes:
+        """In which blocks the entry is, as its document keeps it."""
+        if entry["owner"] != self._owner:
+            self.end_owner()
+            self._owner = entry["owner"]
         terms = entry["terms"] + entry["category_terms"]
+        weights = entry["weights"] + [CATEGORY_WEIGHT] * len(entry["category_terms"])
         number, length = entry["number"], entry["length"]
         blocks = []
         for term, weight in zip(terms, weights, strict=True):
@@ -160,7 +160,18 @@ class _Filled:
             if (added + 1) % BLOCK == 0:
                 self._end(term)
         self._held += len(terms)
-        return blocks
+        return packed_blocks(blocks)
+
+    def end_owner(self) -> None:
+        """No more of this owner's come."""
+        owner = self._owner
+        self._counts += [({"o": owner, "t": term}, n) for term, n in self._added.items()]
+        self._end_all()
+        self._added = {}
+
+    def _end_all(self) -> None:
+        for term in list(self._open):
+            self._end(term)
 
     def _end(self, term: str) -> None:
         """Take a block as it is: the term's next posting comes into another."""
@@ -168,33 +179,25 @@ class _Filled:
         block = (self._added[term] - 1) // BLOCK
         self._added[term] = (block + 1) * BLOCK
         self._held -= len(held) // 2
-        postings = dict(zip(map(str, held[::2]), held[1::2], strict=True))
-        self._full.append({"_id": {"o": self.owner, "t": term, "b": block}, "p": postings})
+        self._full.append(({"o": self._owner, "t": term, "b": block}, held))
 
     async def write(self) -> None:
         """Write what is full, and all if it is very much."""
         if self._held > MOST_HELD:
-            await self._end_all()
-        await self._insert()
-
-    async def close(self) -> None:
-        """Write all, and how much each term was given."""
-        changes = [
-            UpdateOne({"_id": {"o": self.owner, "t": term}}, {"$set": {"a": added}})
-            for term, added in self._added.items()
-        ]
-        if changes:
-            await self._terms.bulk_write(changes, ordered=False)
-        await self._end_all()
-        await self._insert()
-
-    async def _end_all(self) -> None:
-        for term in list(self._open):
-            self._end(term)
-            if len(self._full) == INSERTED_AT_ONCE:
-                await self._insert()
-
-    async def _insert(self) -> None:
-        if self._full:
-            await self._collection.insert_many(self._full, ordered=False)
-            self._full = []
+            self._end_all()
+        for at in range(0, len(self._full), WRITTEN_AT_ONCE):
+            some = self._full[at : at + WRITTEN_AT_ONCE]
+            await self._collection.insert_many(
+                [
+                    {"_id": key, "p": dict(zip(map(str, held[::2]), held[1::2], strict=True))}
+                    for key, held in some
+                ],
+                ordered=False,
+            )
+        for at in range(0, len(self._counts), WRITTEN_AT_ONCE):
+            counts = self._counts[at : at + WRITTEN_AT_ONCE]
+            await self._terms.bulk_write(
+                [UpdateOne({"_id": key}, {"$set": {"a": added}}) for key, added in counts],
+                ordered=False,
+            )
+        self._full, self._counts = [], []

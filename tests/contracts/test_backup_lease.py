@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
+from memory.errors import Unavailable
 from memory.mongo.database import MongoDatabase
-from memory.mongo.lease import MongoLease
+from memory.mongo.lease import MongoLease, held
 from server.backup_lease import while_held
 
 NAME = "backup-scheduler"
@@ -71,3 +73,27 @@ async def test_two_never_work_at_once_and_the_other_takes_over(database: MongoDa
     going[1 - first].cancel()
     await asyncio.wait(going)
     assert await MongoLease(database, NAME).take()
+
+
+async def test_whoever_waits_for_it_has_it_once_it_is_dropped(database: MongoDatabase) -> None:
+    working: list[int] = []
+
+    async def work(number: int) -> None:
+        async with held(MongoLease(database, NAME, seconds=1.0)):
+            working.append(number)
+            await asyncio.sleep(1.5)  # past its time: it is taken again meanwhile
+            assert working[-1] == number
+
+    await asyncio.gather(*(work(number) for number in range(2)))
+    assert sorted(working) == [0, 1]
+
+
+async def test_who_loses_it_does_no_more(database: MongoDatabase) -> None:
+    with pytest.raises(Unavailable):
+        async with held(MongoLease(database, NAME, seconds=1.0)):
+            stolen = {"$set": {"holder": "another", "until": datetime(2999, 1, 1, tzinfo=UTC)}}
+            await database["leases"].update_one({"_id": NAME}, stolen)
+            await asyncio.sleep(30)
+    left = await database["leases"].find_one({"_id": NAME})
+    assert left is not None
+    assert left["holder"] == "another"

@@ -119,7 +119,7 @@ async def test_the_index_of_before_is_taken_over(url: str, version: int) -> None
 
 
 @pytest.mark.usefixtures("two_in_a_block")
-@pytest.mark.parametrize("where", ["write", "close", "all but the mark"])
+@pytest.mark.parametrize("where", ["write", "end_owner", "all but the mark"])
 async def test_what_was_cut_short_is_done_again(
     url: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,11 +128,11 @@ async def test_what_was_cut_short_is_done_again(
         before, index = await found(MongoArchive(database)), await kept(database)
         await to_schema(6, database)
 
-    async def cut(*_: object) -> None:
+    def cut(*_: object) -> None:
         raise Unavailable("cut")
 
     with monkeypatch.context() as patched:
-        of = "old_turns.settled" if where == "all but the mark" else f"reindexing._Filled.{where}"
+        of = "old_turns.settled" if where == "all but the mark" else f"reindexing._Filling.{where}"
         patched.setattr(f"memory.mongo.{of}", cut)
         with pytest.raises(Unavailable, match="cut"):
             async with MongoDatabase.open(url):
