@@ -89,11 +89,15 @@ async def test_whoever_waits_for_it_has_it_once_it_is_dropped(database: MongoDat
 
 
 async def test_who_loses_it_does_no_more(database: MongoDatabase) -> None:
-    with pytest.raises(Unavailable):
+    stolen = {"$set": {"holder": "another", "until": datetime(2999, 1, 1, tzinfo=UTC)}}
+
+    async def work() -> None:
         async with held(MongoLease(database, NAME, seconds=1.0)):
-            stolen = {"$set": {"holder": "another", "until": datetime(2999, 1, 1, tzinfo=UTC)}}
             await database["leases"].update_one({"_id": NAME}, stolen)
             await asyncio.sleep(30)
+
+    with pytest.raises(Unavailable):
+        await work()
     left = await database["leases"].find_one({"_id": NAME})
     assert left is not None
     assert left["holder"] == "another"

@@ -156,3 +156,24 @@ async def test_common_words_are_looked_for_in_long_entries_too(
         assert (hit.entry.id, hit.matched) == (long.id, ("rare", "tomato"))
         alone = (await archive.search(ME, "rare", limit=5)).items[0]
         assert hit.score > alone.score
+
+
+@pytest.mark.parametrize(("few", "most"), [(500, 10_000), (0, 10_000), (0, 3)])
+async def test_a_category_is_searched_however_large(
+    url: str, few: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its entries is looked at, or all are known, or it is asked for those that matter."""
+    monkeypatch.setattr("memory.mongo.postings.FEW", few)
+    monkeypatch.setattr("memory.mongo.postings.ONE_REPLY", most)
+    async with MongoDatabase.open(url) as database:
+        archive = MongoArchive(database)
+        for number in range(12):
+            await save(archive, number, "even" if number % 2 == 0 else "odd")
+        even = {f"label{number}" for number in range(0, 12, 2)}
+        assert await found(archive, "tomato", "even") == even
+        assert await found(archive, "tomato number4", "even") >= {"label4"}
+        assert await found(archive, "zebra", "odd") == set()
+        assert await found(archive, "tomato", "none") == set()
+        monkeypatch.setattr("memory.ranking.READ_AT_MOST", 1)
+        monkeypatch.setattr("memory.mongo.postings.READ_AT_MOST", 1)
+        assert "label4" in await found(archive, "tomato number4", "even")
