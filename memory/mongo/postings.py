@@ -105,7 +105,8 @@ async def added_to(
     """How many postings each term was given since it is there."""
     ids = [{"o": owner, "t": term} for term in terms]
     found = database["terms"].find({"_id": {"$in": ids}}, {"a": 1}, session=session)
-    counts = {one["_id"]["t"]: one["a"] for one in await found.batch_size(ONE_REPLY).to_list()}
+    terms_found = await found.batch_size(ONE_REPLY).to_list()
+    counts = {one["_id"]["t"]: one.get("a", 0) for one in terms_found}
     return {term: counts.get(term, 0) for term in terms}
 
 
@@ -129,9 +130,13 @@ def packed_blocks(blocks: Sequence[int]) -> bytes:
 
 
 def blocks_of(entry: Document) -> dict[str, int]:
-    """In which blocks an entry, as its document is, stands."""
-    blocks = struct.unpack(f"<{len(entry['blocks']) // 4}I", entry["blocks"])
-    return dict(zip([*entry["terms"], *entry["category_terms"]], blocks, strict=True))
+    """In which blocks an entry, as its document is, stands.
+
+    In none, if an older version that still ran beside this one has saved it.
+    """
+    kept = entry.get("blocks", b"")
+    blocks = struct.unpack(f"<{len(kept) // 4}I", kept)
+    return dict(zip([*entry["terms"], *entry["category_terms"]], blocks, strict=False))
 
 
 def packed(weight: int, length: int) -> int:
@@ -205,6 +210,9 @@ async def move_postings(
     changes, changed = Counter[str](), list[Document]()
     for entry in entries:
         field, blocks = f"p.{entry['number']}", blocks_of(entry)
+        if "blocks" not in entry:
+            changed.append({"category_terms": list(category)})
+            continue
         old = entry["category_terms"]
         for term in old:
             if term not in category:

@@ -177,3 +177,18 @@ async def test_a_category_is_searched_however_large(
         monkeypatch.setattr("memory.ranking.READ_AT_MOST", 1)
         monkeypatch.setattr("memory.mongo.postings.READ_AT_MOST", 1)
         assert "label4" in await found(archive, "tomato number4", "even")
+
+
+async def test_what_an_older_version_saved_beside_is_indexed_by_its_change(url: str) -> None:
+    async with MongoDatabase.open(url) as database:
+        archive = MongoArchive(database)
+        entries = [await save(archive, number) for number in range(3)]
+        await database["posting_blocks"].drop()
+        await database["terms"].update_many({}, {"$unset": {"a": ""}})
+        await database["entries"].update_many({}, {"$unset": {"blocks": ""}})
+        assert await archive.rename_category(ME, "메모", "새 메모") == 3
+        await archive.update(ME, entries[0].id, content="tomato again")
+        await archive.delete(ME, entries[1].id)
+        await save(archive, 4)
+        assert await found(archive, "tomato") == {"label0", "label4"}
+        assert await sizes(database, "tomato") == [2]
