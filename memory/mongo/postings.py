@@ -44,8 +44,11 @@ MOST_WEIGHT, MOST_LENGTH = (1 << 10) - 1, (1 << 21) - 1
 ONE_REPLY = 10_000
 """More than a search reads at once: MongoDB sends but 101 documents first, unless asked for all."""
 
+MOST_PICKED = 16
+"""For how many terms MongoDB picks their weights from entries: for more it sends all of theirs."""
+
 MOST_SENT = 300
-"""Of how many terms an entry is sent whole: from one with files, of thousands, they are picked."""
+"""Of how many terms it sends all: an entry with files may have thousands."""
 
 _BLOCKS_AT_ONCE = READ_AT_MOST // BLOCK + 1
 INDEXED = dict.fromkeys(("owner", "number", "terms", "category_terms", "blocks", "length"), 1)
@@ -419,14 +422,17 @@ async def _postings_among(
     database: MongoDatabase, owner: str, terms: Sequence[str], entries: Collection[int]
 ) -> Mapping[str, Sequence[Posting]]:
     """The terms' postings for these entries, from the entries themselves."""
-    few: Document = {"$lte": [{"$size": "$terms"}, MOST_SENT]}
-    whole = {name: {"$cond": [few, f"${name}", None]} for name in ("terms", "weights")}
-    held = await _weights(database, owner, entries, whole)
-    if long := [entry["number"] for entry in held if entry["terms"] is None]:
+    held, left = list[Document](), list(entries)
+    if len(terms) > MOST_PICKED:
+        few: Document = {"$lte": [{"$size": "$terms"}, MOST_SENT]}
+        whole = {name: {"$cond": [few, f"${name}", None]} for name in ("terms", "weights")}
+        read = await _weights(database, owner, entries, whole)
+        held = [entry for entry in read if entry["terms"] is not None]
+        left = [entry["number"] for entry in read if entry["terms"] is None]
+    if left:
         picked: Document = {"terms": {"$literal": list(terms)}}
         picked["weights"] = list(map(_weight_of, terms))
-        held = [entry for entry in held if entry["terms"] is not None]
-        held += await _weights(database, owner, long, picked)
+        held += await _weights(database, owner, left, picked)
     found: dict[str, list[Posting]] = defaultdict(list)
     for entry in held:
         number, length = entry["number"], entry["length"]

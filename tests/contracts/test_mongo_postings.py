@@ -139,10 +139,12 @@ async def test_saves_at_once_lose_nothing(url: str) -> None:
         await check(database)
 
 
+@pytest.mark.parametrize("picked", [0, 100])
 async def test_common_words_are_looked_for_in_long_entries_too(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    url: str, picked: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of which not all terms are sent."""
+    monkeypatch.setattr("memory.mongo.postings.MOST_PICKED", picked)
     monkeypatch.setattr("memory.ranking.READ_AT_MOST", 2)
     async with MongoDatabase.open(url) as database:
         archive = MongoArchive(database)
