@@ -436,8 +436,8 @@ async def _postings_among(
     found: dict[str, list[Posting]] = defaultdict(list)
     for entry in held:
         number, length = entry["number"], entry["length"]
-        weights = dict.fromkeys(entry["category_terms"], CATEGORY_WEIGHT)
-        weights.update(zip(entry["terms"], entry["weights"], strict=True))
+        weights = dict(zip(entry["terms"], entry["weights"], strict=True))
+        weights |= dict.fromkeys(entry["category_terms"], CATEGORY_WEIGHT)
         for term in terms:
             if weight := weights.get(term):
                 found[term].append((number, weight, length))
