@@ -1,14 +1,15 @@
 """A connection to Redis or Valkey as the stores use it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, cast
 
+import hiredis
 from redis.asyncio import Redis
 from redis.connection import HiredisRespSerializer
-from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
+from redis.exceptions import ConnectionError, InvalidResponse, TimeoutError
 
 from memory.errors import Invalid
 from memory.redis.faults import mapped_errors
@@ -22,17 +23,7 @@ A command that waits on the server has to wait for less.
 Client = Redis
 """What the stores on Redis are handed."""
 
-MOST_TOGETHER = 100
-"""How many commands leave in one write."""
-
 _BLOCKING = frozenset(("XREAD", "SUBSCRIBE", "PSUBSCRIBE"))
-
-
-class _Asked(NamedTuple):
-    name: str
-    packed: Sequence[bytes]
-    options: dict[str, Any]
-    reply: "asyncio.Future[Any]"
 
 
 class Gathering(Redis):
@@ -45,71 +36,136 @@ class Gathering(Redis):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._asked: list[_Asked] = []
-        self._sending: asyncio.Task[None] | None = None
-        self._line: Any = None
         self._packer = HiredisRespSerializer()
+        self._connection: Any = None
+        self._line: Line | None = None
+        self._opening: asyncio.Task[Line] | None = None
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if args[0] in _BLOCKING:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         # Packed here, so that what can't be sent is refused to who asked for it alone.
-        packed = self._packer.pack(*args)
-        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._asked.append(_Asked(args[0], packed, options, reply))
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send())
-        return await reply
-
-    async def _send(self) -> None:
+        packed = b"".join(self._packer.pack(*args))
         try:
-            while self._asked:
-                batch, self._asked = self._asked[:MOST_TOGETHER], self._asked[MOST_TOGETHER:]
-                await self._send_together(batch)
-        finally:
-            self._sending = None
-            for one in self._asked:  # none unless this is cancelled, at the end of all
-                one.reply.cancel()
+            reply = await (await self._open()).ask(packed)
+        except ConnectionError:  # the server may have been started anew since the last time
+            reply = await (await self._open()).ask(packed)
+        return await self.parse_response(cast("Any", _Answered(reply)), args[0], **options)
 
-    async def _send_together(self, batch: Sequence[_Asked]) -> None:
-        replies: Sequence[Any]
-        try:
-            try:
-                replies = await self._exchange(batch)
-            except ConnectionError:  # the server may have been started anew since the last time
-                replies = await self._exchange(batch)
-        except (RedisError, OSError) as error:
-            replies = [error] * len(batch)
-        for one, reply in zip(batch, replies, strict=True):
-            if one.reply.done():
-                continue  # nobody waits for it any more
-            if isinstance(reply, Exception):
-                one.reply.set_exception(reply)
-            else:
-                one.reply.set_result(reply)
-
-    async def _exchange(self, batch: Sequence[_Asked]) -> Sequence[Any]:
+    async def _open(self) -> "Line":
         line = self._line
+        if line is not None and not line.closed:
+            return line
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._connect())
+        return await asyncio.shield(self._opening)
+
+    async def _connect(self) -> "Line":
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                if line is None:
-                    line = self._line = await self.connection_pool.get_connection()  # type: ignore[no-untyped-call]
-                    line.socket_timeout = None  # there is one above, for all of them
-                packed = b"".join(chain.from_iterable(one.packed for one in batch))
-                await line.send_packed_command(packed, check_health=False)
-                return [await self._reply(one) for one in batch]
-        except BaseException as error:
-            if line is not None:  # what it still has to say belongs to nobody
-                await line.disconnect(nowait=True)
-            if isinstance(error, asyncio.TimeoutError):
+            async with asyncio.timeout(WAIT_SECONDS) as late:
+                if self._connection is None:
+                    self._connection = await self.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+                else:
+                    await self._connection.disconnect(nowait=True)
+                    await self._connection.connect()
+        except OSError as error:
+            if late.expired():
                 raise TimeoutError("no answer in time") from error
             raise
+        finally:
+            self._opening = None
+        # Greeted by the library, from here on it is ours.
+        connection = self._connection
+        self._line = Line(connection._writer.transport, connection._parser.parse_error)
+        return self._line
 
-    async def _reply(self, asked: _Asked) -> Any:
+
+class _Answered:
+    """A connection that has but one reply, for the library to make of it what it is."""
+
+    def __init__(self, reply: Any) -> None:
+        self._reply = reply
+
+    async def read_response(self, **_: Any) -> Any:
+        if isinstance(self._reply, Exception):
+            raise self._reply
+        return self._reply
+
+
+class Line(asyncio.Protocol):
+    """A connection on which many ask; the answers come in the order of the commands.
+
+    Once one is late, or the connection is lost, whoever waits is told so.
+    """
+
+    def __init__(self, transport: asyncio.Transport, error_of: Callable[[str], Exception]) -> None:
+        self.closed = False
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=error_of)
+        self._held: list[bytes] = []
+        self._asked: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        self._watch: asyncio.TimerHandle | None = None
+        self._before = transport.get_protocol()
+        transport.set_protocol(self)
+
+    def ask(self, packed: bytes) -> "asyncio.Future[Any]":
+        """Send a command; its reply, which may be an error of the server.
+
+        ConnectionError or TimeoutError if there is none.
+        """
+        if self.closed:
+            raise ConnectionError("the connection was lost")
+        reply = self._loop.create_future()
+        if not self._asked:
+            self._loop.call_soon(self._send)
+        self._held.append(packed)
+        self._asked.append((self._loop.time(), reply))
+        if self._watch is None:
+            self._watch = self._loop.call_later(WAIT_SECONDS, self._look)
+        return reply
+
+    def data_received(self, data: bytes) -> None:
         try:
-            return await self.parse_response(self._line, asked.name, **asked.options)
-        except ResponseError as error:
-            return error
+            self._reader.feed(data)
+            while (reply := self._reader.gets()) is not False:
+                if isinstance(reply, hiredis.PushNotification):
+                    continue
+                _, waiting = self._asked.popleft()
+                if not waiting.done():  # else nobody waits for it any more
+                    waiting.set_result(reply)
+            if self._asked and len(self._asked) == len(self._held):
+                self._loop.call_soon(self._send)
+        except (InvalidResponse, IndexError) as error:
+            self._close(ConnectionError(f"the server does not speak Redis' language: {error}"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._before.connection_lost(error)
+        self._close(ConnectionError("the connection was lost"))
+
+    def _send(self) -> None:
+        held, self._held = self._held, []
+        if not self.closed:
+            self._transport.write(b"".join(held))
+
+    def _look(self) -> None:
+        """Give up once the oldest command has waited too long."""
+        self._watch = None
+        if not self._asked:
+            return
+        left = self._asked[0][0] + WAIT_SECONDS - self._loop.time()
+        if left > 0:
+            self._watch = self._loop.call_later(left, self._look)
+        else:
+            self._close(TimeoutError("no answer in time"))
+
+    def _close(self, error: Exception) -> None:
+        self.closed = True
+        self._transport.abort()
+        while self._asked:
+            _, waiting = self._asked.popleft()
+            if not waiting.done():
+                waiting.set_exception(error)
 
 
 @asynccontextmanager

@@ -1,7 +1,9 @@
 """What Redis is asked is in the core of Redis 7.0 and of every Valkey: no module, nothing newer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import signal
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,14 @@ import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from redis.asyncio import Redis
-from redis.exceptions import DataError, RedisError, ResponseError
+from redis.exceptions import DataError, RedisError, ResponseError, TimeoutError
 
 from memory.board import Board
+from memory.errors import Unavailable
 from memory.events import done_data
 from memory.records import Event, Run
 from memory.redis.checkpoints import RedisSaver
-from memory.redis.connection import Gathering, open_redis
+from memory.redis.connection import WAIT_SECONDS, Line, open_redis
 from memory.redis.digests import RedisDigests
 from memory.redis.runs import RedisBoard
 from memory.redis.sessions import RedisSessions
@@ -140,18 +143,60 @@ async def test_what_fails_among_others_fails_alone(redis: Redis) -> None:
 async def test_what_is_asked_at_once_leaves_together(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert isinstance(redis, Gathering)
-    batches: list[list[str]] = []
-    exchange = redis._exchange
+    writes: list[int] = []
+    send = Line._send
 
-    async def noted(batch: Sequence[Any]) -> Sequence[Any]:
-        batches.append([one.name for one in batch])
-        return await exchange(batch)
+    def noted(line: Line) -> None:
+        writes.append(len(line._held))
+        send(line)
 
-    monkeypatch.setattr(redis, "_exchange", noted)
+    monkeypatch.setattr(Line, "_send", noted)
     await asyncio.gather(redis.set("a", "1"), redis.get("a"), redis.incr("a"))
-    await redis.get("a")
-    assert batches == [["SET", "GET", "INCRBY"], ["GET"]]
+    assert await redis.get("a") == b"2"
+    assert writes == [3, 1]
+
+
+async def test_who_gives_up_takes_nobody_s_answer(redis: Redis) -> None:
+    await redis.set("a", "1")
+    asking = [asyncio.ensure_future(redis.get("a")) for _ in range(3)]
+    await asyncio.sleep(0)
+    asking[1].cancel()
+    answers = await asyncio.gather(*asking, redis.set("b", "2"), return_exceptions=True)
+    assert [answers[0], answers[2], answers[3]] == [b"1", b"1", True]
+    assert isinstance(answers[1], asyncio.CancelledError)
+
+
+async def test_a_server_that_says_nothing_is_waited_for_so_long_and_asked_anew(
+    tmp_path: Path,
+) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    assert server.process is not None
+    async with open_redis(server.url) as client:
+        await client.set("a", "1")
+        server.process.send_signal(signal.SIGSTOP)
+        started = asyncio.get_running_loop().time()
+        asked = (client.get("a"), client.get("a"))
+        ends = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(end) for end in ends] == [TimeoutError, TimeoutError]
+        assert asyncio.get_running_loop().time() - started >= WAIT_SECONDS
+        server.process.send_signal(signal.SIGCONT)
+        assert await client.get("a") == b"1"
+    server.kill()
+
+
+async def test_what_is_no_redis_is_told_and_left() -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while await reader.read(1_000):
+                writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(babble, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(Unavailable):
+            async with asyncio.timeout(20), open_redis(f"redis://127.0.0.1:{port}/0"):
+                pass
 
 
 async def test_a_server_that_was_started_anew_is_asked_again(tmp_path: Path) -> None:
