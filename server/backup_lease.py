@@ -43,10 +43,10 @@ async def alone(settings: Settings, work: Work) -> None:
         with held(settings.data / NAME):
             await work()
         return
-    from memory.mongo.database import MongoDatabase
     from memory.mongo.lease import MongoLease
+    from memory.mongo.schema import open_mongo
 
-    async with MongoDatabase.open(settings.mongodb_url.get_secret_value()) as database:
+    async with open_mongo(settings.mongodb_url.get_secret_value()) as database:
         await while_held(MongoLease(database, NAME), work)
 
 

@@ -150,19 +150,19 @@ async def _on_mongo(
 ) -> Stores:
     from memory.mongo import loose as mongo_loose
     from memory.mongo.archive import MongoArchive
-    from memory.mongo.database import MongoDatabase
     from memory.mongo.files import MongoFiles
     from memory.mongo.history import MongoHistory
     from memory.mongo.rooms import MongoRooms
     from memory.mongo.run_records import MongoRunRecords
     from memory.mongo.runs import MongoBoard
+    from memory.mongo.schema import open_mongo
     from memory.mongo.sessions import MongoSessions
     from memory.mongo.usage import MongoUsageRecords
     from memory.mongo.users import MongoUsers
 
     assert settings.mongodb_url is not None  # noqa: S101 - the caller has looked
     url = settings.mongodb_url.get_secret_value()
-    database = await stack.enter_async_context(MongoDatabase.open(url))
+    database = await stack.enter_async_context(open_mongo(url))
     file = await _database(settings, stack) if settings.checkpointer_name == "sqlite" else None
 
     async def make_checkpointer() -> "BaseCheckpointSaver[Any]":

@@ -24,8 +24,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure
 
 from memory.errors import Conflict, Invalid, Unavailable
-from memory.mongo.database import SCHEMA_VERSION
 from memory.mongo.faults import mapped_errors
+from memory.mongo.schema import SCHEMA_VERSION
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]

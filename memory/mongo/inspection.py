@@ -8,8 +8,9 @@ from pymongo import IndexModel
 from pymongo.errors import OperationFailure
 
 from memory.findings import Finding, clock, version
-from memory.mongo.database import INDEXES, SCHEMA_VERSION, MongoDatabase
+from memory.mongo.database import MongoDatabase
 from memory.mongo.faults import mapped_errors
+from memory.mongo.schema import INDEXES, SCHEMA_VERSION, open_mongo
 from memory.times import now
 
 OLDEST = (6, 0)
@@ -22,7 +23,7 @@ async def examine(url: str, *, mend: bool = False) -> Sequence[Finding]:
     With ``mend`` indexes are made as they should be. Raises Invalid for a bad URL, Unavailable if
     nothing answers.
     """
-    async with MongoDatabase.open(url, prepare=False) as database:
+    async with open_mongo(url, prepare=False) as database:
         with mapped_errors():
             before, began = now(), time.perf_counter()
             hello = await database.database.command("hello")

@@ -31,6 +31,7 @@ from memory.korean import Analyser, KoreanArchive
 from memory.mongo.archive import MongoArchive, document_of
 from memory.mongo.database import Document, MongoDatabase
 from memory.mongo.postings import BLOCK, added_to, counted, next_number, packed
+from memory.mongo.schema import open_mongo
 from memory.preparing import prepare
 from memory.protocols import Archive
 from memory.records import Entry
@@ -202,7 +203,7 @@ async def opened_sqlite() -> AsyncIterator[tuple[Archive, Fill]]:
 @asynccontextmanager
 async def opened_mongo() -> AsyncIterator[tuple[Archive, Fill]]:
     with tempfile.TemporaryDirectory() as folder, MongoServer(Path(folder)) as server:
-        async with MongoDatabase.open(server.url("bench")) as database:
+        async with open_mongo(server.url("bench")) as database:
             yield MongoArchive(database), partial(fill_mongo, database)
 
 

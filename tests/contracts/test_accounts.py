@@ -11,7 +11,7 @@ import pytest
 
 from memory.accounts import Session, Sessions, Users
 from memory.errors import Conflict, Invalid, NotFound
-from memory.mongo.database import MongoDatabase
+from memory.mongo.schema import open_mongo
 from memory.mongo.sessions import MongoSessions
 from memory.mongo.users import MongoUsers
 from memory.redis.connection import open_redis
@@ -33,7 +33,7 @@ async def users(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         await database.close()
         return
     name = "mongo_url" if request.param == "mongo" else "standalone_mongo_url"
-    async with MongoDatabase.open(request.getfixturevalue(name)) as mongo:
+    async with open_mongo(request.getfixturevalue(name)) as mongo:
         yield MongoUsers(mongo)
 
 
@@ -52,7 +52,7 @@ class Opener:
             yield SQLiteSessions(database, lifetime)
             await database.close()
         elif self._kind == "mongo":
-            async with MongoDatabase.open(self._request.getfixturevalue("mongo_url")) as mongo:
+            async with open_mongo(self._request.getfixturevalue("mongo_url")) as mongo:
                 yield MongoSessions(mongo, lifetime)
         else:
             async with open_redis(self._request.getfixturevalue("redis_server").url) as client:

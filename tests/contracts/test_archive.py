@@ -11,7 +11,7 @@ import pytest
 
 from memory.errors import Conflict, Invalid, NotFound, Stale, TooLarge
 from memory.mongo.archive import MongoArchive
-from memory.mongo.database import MongoDatabase
+from memory.mongo.schema import open_mongo
 from memory.protocols import Archive
 from memory.records import Entry, Source
 from memory.sqlite.archive import SQLiteArchive
@@ -39,14 +39,14 @@ async def on_sqlite(request: pytest.FixtureRequest) -> AsyncIterator[Archive]:
 
 @asynccontextmanager
 async def on_mongo(request: pytest.FixtureRequest) -> AsyncIterator[Archive]:
-    async with MongoDatabase.open(request.getfixturevalue("mongo_url")) as database:
+    async with open_mongo(request.getfixturevalue("mongo_url")) as database:
         yield MongoArchive(database)
 
 
 @asynccontextmanager
 async def on_standalone_mongo(request: pytest.FixtureRequest) -> AsyncIterator[Archive]:
     url = request.getfixturevalue("standalone_mongo_url")
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         yield MongoArchive(database)
 
 

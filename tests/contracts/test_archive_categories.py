@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memory.mongo.archive import MongoArchive
-from memory.mongo.database import MongoDatabase
+from memory.mongo.schema import open_mongo
 from memory.protocols import Archive
 from memory.ranking import FEW
 from memory.sqlite.archive import SQLiteArchive
@@ -36,7 +36,7 @@ async def on_sqlite(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Archi
 
 @asynccontextmanager
 async def on_mongo(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Archive, Fill]]:
-    async with MongoDatabase.open(request.getfixturevalue("mongo_url")) as database:
+    async with open_mongo(request.getfixturevalue("mongo_url")) as database:
         yield MongoArchive(database), partial(fill_mongo, database)
 
 

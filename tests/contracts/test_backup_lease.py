@@ -10,6 +10,7 @@ import pytest
 from memory.errors import Unavailable
 from memory.mongo.database import MongoDatabase
 from memory.mongo.lease import MongoLease, held
+from memory.mongo.schema import open_mongo
 from server.backup_lease import while_held
 
 NAME = "backup-scheduler"
@@ -17,7 +18,7 @@ NAME = "backup-scheduler"
 
 @pytest.fixture(params=["mongo_url", "standalone_mongo_url"])
 async def database(request: pytest.FixtureRequest) -> AsyncIterator[MongoDatabase]:
-    async with MongoDatabase.open(request.getfixturevalue(request.param)) as database:
+    async with open_mongo(request.getfixturevalue(request.param)) as database:
         yield database
 
 

@@ -19,7 +19,7 @@ from memory.errors import Conflict, Invalid, Newer, Unavailable
 from memory.folder.objects import FolderObjects
 from memory.mongo import backups as mongo_backups
 from memory.mongo.backups import MongoBackup, at_database
-from memory.mongo.database import MongoDatabase
+from memory.mongo.schema import open_mongo
 from memory.objects import as_chunks, read_whole
 from memory.sqlite.backups import SQLiteBackup
 
@@ -36,7 +36,7 @@ def url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
     """A database as a server leaves it, with a few documents."""
-    async with MongoDatabase.open(url) as opened:
+    async with open_mongo(url) as opened:
         await opened["rooms"].insert_many(
             [{"_id": f"room_{n}", "owner": "나", "updated_at": n} for n in range(2500)]
         )
@@ -96,7 +96,7 @@ async def test_it_comes_back_equal_to_the_byte(
     assert manifest["collections"]["rooms"]["count"] == 2500
     hello = await database.client.admin.command("hello")
     assert manifest["consistent"] == ("setName" in hello)
-    async with MongoDatabase.open(target._url) as opened:  # as a server does
+    async with open_mongo(target._url) as opened:  # as a server does
         assert await opened["rooms"].count_documents({"owner": "나"}) == 2500
 
 
@@ -126,7 +126,7 @@ async def test_a_dump_is_one_point_in_time(
     mongo_url: str, store: FolderObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done, added, numbers = asyncio.Event(), asyncio.Event(), count()
-    async with MongoDatabase.open(mongo_url) as opened:
+    async with open_mongo(mongo_url) as opened:
 
         async def add(number: int) -> None:
             await opened["rooms"].insert_one({"_id": number})
@@ -194,7 +194,7 @@ async def test_a_restore_that_was_cut_short_goes_on(
     with pytest.raises(Unavailable, match="power"):
         await backups.restore(store, name, durable=target, objects=none)
     with pytest.raises(Conflict, match="cut short"):
-        async with MongoDatabase.open(target._url):
+        async with open_mongo(target._url):
             pass
     other = await backups.run(MongoBackup(url), none, store)
     with pytest.raises(Conflict, match="is not empty"):
@@ -225,7 +225,7 @@ async def test_a_restore_beside_somebody_who_writes_is_told_and_not_opened(
     with pytest.raises(Unavailable, match="not as in the backup"):
         await backups.restore(store, name, durable=target, objects=none)
     with pytest.raises(Conflict, match="cut short"):
-        async with MongoDatabase.open(target._url):
+        async with open_mongo(target._url):
             pass
 
 
@@ -233,7 +233,7 @@ async def test_a_restore_beside_somebody_who_writes_is_told_and_not_opened(
 async def test_a_bad_backup_is_refused_and_touches_nothing(
     mongo_url: str, store: FolderObjects, tmp_path: Path, key: str | None
 ) -> None:
-    async with MongoDatabase.open(mongo_url):
+    async with open_mongo(mongo_url):
         pass
     none, durable = await FolderObjects.open(tmp_path / "none"), MongoBackup(mongo_url)
     name = await backups.run(durable, none, store, key)
@@ -250,7 +250,7 @@ async def test_a_bad_backup_is_refused_and_touches_nothing(
 async def test_another_kind_of_store_and_a_newer_schema_are_refused(
     mongo_url: str, store: FolderObjects, tmp_path: Path
 ) -> None:
-    async with MongoDatabase.open(mongo_url) as opened:
+    async with open_mongo(mongo_url) as opened:
         durable, none = MongoBackup(mongo_url), await FolderObjects.open(tmp_path / "none")
         name = await backups.run(durable, none, store)
         with pytest.raises(Conflict, match="is of mongodb"):

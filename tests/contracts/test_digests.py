@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from memory.archive_layer import ArchiveLayer
 from memory.mongo.archive import MongoArchive
-from memory.mongo.database import MongoDatabase
+from memory.mongo.schema import open_mongo
 from memory.protocols import Archive
 from memory.redis import digests
 from memory.redis.connection import open_redis
@@ -38,7 +38,7 @@ async def on_sqlite(request: pytest.FixtureRequest) -> AsyncIterator[Archive]:
 
 @asynccontextmanager
 async def on_mongo(request: pytest.FixtureRequest) -> AsyncIterator[Archive]:
-    async with MongoDatabase.open(request.getfixturevalue("mongo_url")) as database:
+    async with open_mongo(request.getfixturevalue("mongo_url")) as database:
         yield MongoArchive(database)
 
 

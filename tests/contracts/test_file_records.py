@@ -15,8 +15,8 @@ from memory.file_rules import MOST_FILES
 from memory.file_terms import file_terms
 from memory.files import Files
 from memory.mongo.archive import MongoArchive
-from memory.mongo.database import MongoDatabase
 from memory.mongo.files import MongoFiles
+from memory.mongo.schema import open_mongo
 from memory.protocols import Archive
 from memory.records import Entry, File
 from memory.sqlite.archive import SQLiteArchive
@@ -44,14 +44,14 @@ async def on_sqlite(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
 
 @asynccontextmanager
 async def on_mongo(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
-    async with MongoDatabase.open(request.getfixturevalue("mongo_url")) as database:
+    async with open_mongo(request.getfixturevalue("mongo_url")) as database:
         archive = MongoArchive(database)
         yield Kept(archive, MongoFiles(database, archive))
 
 
 @asynccontextmanager
 async def on_standalone_mongo(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
-    async with MongoDatabase.open(request.getfixturevalue("standalone_mongo_url")) as database:
+    async with open_mongo(request.getfixturevalue("standalone_mongo_url")) as database:
         archive = MongoArchive(database)
         yield Kept(archive, MongoFiles(database, archive))
 

@@ -16,8 +16,8 @@ from memory.files import Files
 from memory.folder.objects import FolderObjects
 from memory.mongo import loose as mongo_loose
 from memory.mongo.archive import MongoArchive
-from memory.mongo.database import MongoDatabase
 from memory.mongo.files import MongoFiles
+from memory.mongo.schema import open_mongo
 from memory.protocols import Archive
 from memory.sqlite import loose as sqlite_loose
 from memory.sqlite.archive import SQLiteArchive
@@ -51,7 +51,7 @@ async def on_sqlite(request: pytest.FixtureRequest, blobs: Blobs) -> AsyncIterat
 async def on_mongo(
     request: pytest.FixtureRequest, blobs: Blobs, url: str = "mongo_url"
 ) -> AsyncIterator[Kept]:
-    async with MongoDatabase.open(request.getfixturevalue(url)) as database:
+    async with open_mongo(request.getfixturevalue(url)) as database:
         contents = Contents(blobs, partial(mongo_loose.promise, database))
         archive = MongoArchive(database, contents)
         yield Kept(archive, MongoFiles(database, archive), blobs)

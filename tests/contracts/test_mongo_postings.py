@@ -8,6 +8,7 @@ import pytest
 from memory.mongo.archive import MongoArchive
 from memory.mongo.database import MongoDatabase
 from memory.mongo.postings import MOST_SENT, blocks_of
+from memory.mongo.schema import open_mongo
 from memory.records import Entry
 
 ME, BLOCK = "user_me", 4
@@ -56,7 +57,7 @@ async def found(archive: MongoArchive, query: str, category: str | None = None) 
 
 
 async def test_a_full_block_is_followed_by_another(url: str) -> None:
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         for number in range(10):
             await save(archive, number)
@@ -67,7 +68,7 @@ async def test_a_full_block_is_followed_by_another(url: str) -> None:
 
 
 async def test_entries_go_from_any_block_and_new_ones_come_into_the_last(url: str) -> None:
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         entries = [await save(archive, number) for number in range(10)]
         for entry in (*entries[:4], entries[5], entries[9]):
@@ -89,7 +90,7 @@ async def test_entries_go_from_any_block_and_new_ones_come_into_the_last(url: st
 
 
 async def test_a_changed_entry_keeps_its_place_by_the_terms_that_stay(url: str) -> None:
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         entries = [await save(archive, number) for number in range(6)]
         for at, content in enumerate(("tomato again", "a much longer tomato of other words", "x")):
@@ -107,7 +108,7 @@ async def test_a_changed_entry_keeps_its_place_by_the_terms_that_stay(url: str) 
 
 
 async def test_a_category_is_renamed_across_blocks(url: str) -> None:
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         for number in range(3):
             await save(archive, number, "new list")
@@ -125,7 +126,7 @@ async def test_a_category_is_renamed_across_blocks(url: str) -> None:
 
 
 async def test_saves_at_once_lose_nothing(url: str) -> None:
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         entries = await asyncio.gather(*(save(archive, number) for number in range(12)))
         assert sum(await sizes(database, "tomato")) == 12
@@ -146,7 +147,7 @@ async def test_common_words_are_looked_for_in_long_entries_too(
     """Of which not all terms are sent."""
     monkeypatch.setattr("memory.mongo.postings.MOST_PICKED", picked)
     monkeypatch.setattr("memory.ranking.READ_AT_MOST", 2)
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         for number in range(4):
             await save(archive, number)
@@ -167,7 +168,7 @@ async def test_a_category_is_searched_however_large(
     """Each of its entries is looked at, or all are known, or it is asked for those that matter."""
     monkeypatch.setattr("memory.mongo.postings.FEW", few)
     monkeypatch.setattr("memory.mongo.postings.ONE_REPLY", most)
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         for number in range(12):
             await save(archive, number, "even" if number % 2 == 0 else "odd")
@@ -182,7 +183,7 @@ async def test_a_category_is_searched_however_large(
 
 
 async def test_what_an_older_version_saved_beside_is_indexed_by_its_change(url: str) -> None:
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         entries = [await save(archive, number) for number in range(3)]
         await database["posting_blocks"].drop()

@@ -11,6 +11,7 @@ import pytest
 from memory.errors import Conflict, Unavailable
 from memory.mongo.archive import MongoArchive
 from memory.mongo.database import Document, MongoDatabase
+from memory.mongo.schema import open_mongo
 
 ME = "user_me"
 NOTES = {
@@ -94,14 +95,14 @@ def two_in_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("two_in_a_block")
 @pytest.mark.parametrize("version", [1, 2, 3, 6])
 async def test_the_index_of_before_is_taken_over(url: str, version: int) -> None:
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         await fill(database)
         before, index = await found(MongoArchive(database)), await kept(database)
         assert await database["posting_blocks"].count_documents({"_id.t": "#메모"}) == 3
         await to_schema(version, database)
         assert await found(MongoArchive(database)) != before
 
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         assert (await found(archive), await kept(database)) == (before, index)
         names = await database.database.list_collection_names()
@@ -123,7 +124,7 @@ async def test_the_index_of_before_is_taken_over(url: str, version: int) -> None
 async def test_what_was_cut_short_is_done_again(
     url: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         await fill(database)
         before, index = await found(MongoArchive(database)), await kept(database)
         await to_schema(6, database)
@@ -135,9 +136,9 @@ async def test_what_was_cut_short_is_done_again(
         of = "old_turns.settled" if where == "all but the mark" else f"reindexing._Filling.{where}"
         patched.setattr(f"memory.mongo.{of}", cut)
         with pytest.raises(Unavailable, match="cut"):
-            async with MongoDatabase.open(url):
+            async with open_mongo(url):
                 pass
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         assert (await found(MongoArchive(database)), await kept(database)) == (before, index)
 
 
@@ -145,13 +146,13 @@ async def test_what_was_cut_short_is_done_again(
 async def test_of_many_processes_one_takes_the_index_over(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         await fill(database)
         before, index = await found(MongoArchive(database)), await kept(database)
         await to_schema(6, database)
 
     async def opened() -> tuple[object, object]:
-        async with MongoDatabase.open(url) as database:
+        async with open_mongo(url) as database:
             return await found(MongoArchive(database)), await kept(database)
 
     assert await asyncio.gather(*(opened() for _ in range(4))) == [(before, index)] * 4
@@ -164,12 +165,12 @@ async def test_blocks_are_written_before_they_fill_the_memory(
 ) -> None:
     monkeypatch.setattr("memory.mongo.reindexing.CHANGED_AT_ONCE", 1)
     monkeypatch.setattr("memory.mongo.reindexing.MOST_HELD", 5)
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         await fill(database)
         before = await found(MongoArchive(database))
         await to_schema(6, database)
 
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         assert await found(archive) == before
         assert await database["posting_blocks"].count_documents({"_id.t": "#메모"}) == 4
@@ -179,7 +180,7 @@ async def test_blocks_are_written_before_they_fill_the_memory(
 
 
 async def test_what_is_the_same_now_is_known_again(url: str) -> None:
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         for label, content in NOTES.items():
             await archive.save(ME, label=label, category="메모", content=content)
@@ -191,7 +192,7 @@ async def test_what_is_the_same_now_is_known_again(url: str) -> None:
         assert not (await archive.search(ME, "토", limit=5)).items
         await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": 5}})
 
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         archive = MongoArchive(database)
         for content in [*NOTES.values(), "만료 시간은 3600 초"]:
             with pytest.raises(Conflict):

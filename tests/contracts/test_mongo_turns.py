@@ -23,6 +23,7 @@ from memory.mongo.history import MongoHistory
 from memory.mongo.newest import TURNS
 from memory.mongo.rooms import MongoRooms
 from memory.mongo.run_records import MongoRunRecords
+from memory.mongo.schema import open_mongo
 from memory.records import Message, Room, Run, Turn
 from memory.times import now
 
@@ -49,7 +50,7 @@ class CutShort:
 
 @pytest.fixture(params=["mongo_url", "standalone_mongo_url"])
 async def database(request: pytest.FixtureRequest) -> AsyncIterator[MongoDatabase]:
-    async with MongoDatabase.open(request.getfixturevalue(request.param)) as database:
+    async with open_mongo(request.getfixturevalue(request.param)) as database:
         yield database
 
 
@@ -197,7 +198,7 @@ async def test_a_turn_is_two_commands_and_each_fifth_is_four(mongo_url: str) -> 
 
 
 async def test_long_turns_are_written_out_sooner(mongo_url: str) -> None:
-    async with MongoDatabase.open(mongo_url) as database:
+    async with open_mongo(mongo_url) as database:
         room = await talked(database)
         history = MongoHistory(database)
         for _ in range(3):
@@ -258,7 +259,7 @@ async def test_a_key_that_was_used_meanwhile_is_not_used_again(
 
 
 async def test_a_turn_left_open_by_an_older_server_is_closed(mongo_url: str) -> None:
-    async with MongoDatabase.open(mongo_url) as database:
+    async with open_mongo(mongo_url) as database:
         asked, lost = await talked(database), await talked(database)
         for room in (asked, lost):
             turn = await MongoHistory(database).begin(a_run(room), "둘째 질문")
@@ -287,7 +288,7 @@ async def test_a_turn_left_open_by_an_older_server_is_closed(mongo_url: str) -> 
         )
         await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": 3}})
 
-    async with MongoDatabase.open(mongo_url) as database:
+    async with open_mongo(mongo_url) as database:
         records, rooms = MongoRunRecords(database), MongoRooms(database)
         assert await records.unfinished() == []
         for room in (asked, lost):
@@ -302,7 +303,7 @@ async def test_a_turn_left_open_by_an_older_server_is_closed(mongo_url: str) -> 
 
 
 async def test_the_last_turn_of_a_room_of_schema_4_is_taken_over(mongo_url: str) -> None:
-    async with MongoDatabase.open(mongo_url) as database:
+    async with open_mongo(mongo_url) as database:
         rooms = [await talked(database), await MongoRooms(database).create(ME)]
         before = [await keys_of(database, room) for room in rooms]
         last = {"$ifNull": [{"$first": "$recent"}, None]}
@@ -312,7 +313,7 @@ async def test_the_last_turn_of_a_room_of_schema_4_is_taken_over(mongo_url: str)
         await database["rooms"].create_index("last.run._id", sparse=True)
         await database["schema"].update_one({"_id": "tomato"}, {"$set": {"version": 4}})
 
-    async with MongoDatabase.open(mongo_url) as database:
+    async with open_mongo(mongo_url) as database:
         assert [await keys_of(database, room) for room in rooms] == before
         assert await database["rooms"].count_documents({"last": {"$exists": True}}) == 0
         assert "last.run._id_1" not in await database["rooms"].index_information()

@@ -10,10 +10,10 @@ import pytest
 
 from memory.errors import Conflict, Invalid, NotFound
 from memory.keys import message_key, new_id
-from memory.mongo.database import MongoDatabase
 from memory.mongo.history import MongoHistory
 from memory.mongo.rooms import MongoRooms
 from memory.mongo.run_records import MongoRunRecords
+from memory.mongo.schema import open_mongo
 from memory.protocols import History, Rooms, RunRecords
 from memory.records import Message, Room, Run, Status, Summary, ToolCall, Turn, Usage
 from memory.sqlite.database import Database
@@ -42,14 +42,14 @@ async def on_sqlite(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
 
 @asynccontextmanager
 async def on_mongo(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
-    async with MongoDatabase.open(request.getfixturevalue("mongo_url")) as database:
+    async with open_mongo(request.getfixturevalue("mongo_url")) as database:
         yield Stores(MongoRooms(database), MongoHistory(database), MongoRunRecords(database))
 
 
 @asynccontextmanager
 async def on_standalone_mongo(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     url = request.getfixturevalue("standalone_mongo_url")
-    async with MongoDatabase.open(url) as database:
+    async with open_mongo(url) as database:
         yield Stores(MongoRooms(database), MongoHistory(database), MongoRunRecords(database))
 
 

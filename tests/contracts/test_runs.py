@@ -8,10 +8,10 @@ import pytest
 
 from memory.board import Board
 from memory.events import done_data
-from memory.mongo.database import MongoDatabase
 from memory.mongo.history import MongoHistory
 from memory.mongo.rooms import MongoRooms
 from memory.mongo.runs import MongoBoard
+from memory.mongo.schema import open_mongo
 from memory.records import Event, Run
 from memory.redis.connection import open_redis
 from memory.redis.runs import RedisBoard
@@ -40,7 +40,7 @@ async def held_run(
             yield RedisBoard(client), RedisBoard(client), RUN
         return
     name = "mongo_url" if request.param == "mongo" else "standalone_mongo_url"
-    async with MongoDatabase.open(request.getfixturevalue(name)) as database:
+    async with open_mongo(request.getfixturevalue(name)) as database:
         room = await MongoRooms(database).create(RUN.owner)
         run = replace(RUN, room_id=room.id)
         await MongoHistory(database).begin(run, "안녕?")
@@ -67,7 +67,7 @@ async def test_a_run_is_held_from_its_first_event_to_its_last(
 
 @pytest.mark.parametrize("name", ["mongo_url", "standalone_mongo_url"])
 async def test_a_run_that_has_ended_is_not_held(name: str, request: pytest.FixtureRequest) -> None:
-    async with MongoDatabase.open(request.getfixturevalue(name)) as database:
+    async with open_mongo(request.getfixturevalue(name)) as database:
         room = await MongoRooms(database).create(RUN.owner)
         run, history = replace(RUN, room_id=room.id), MongoHistory(database)
         turn = await history.begin(run, "안녕?")

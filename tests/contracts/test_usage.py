@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from memory.mongo.database import MongoDatabase
+from memory.mongo.schema import open_mongo
 from memory.mongo.usage import MongoUsageRecords
 from memory.records import Usage
 from memory.sqlite.database import Database
@@ -31,7 +31,7 @@ async def stored(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         await database.close()
         return
     name = "mongo_url" if request.param == "mongo" else "standalone_mongo_url"
-    async with MongoDatabase.open(request.getfixturevalue(name)) as mongo:
+    async with open_mongo(request.getfixturevalue(name)) as mongo:
         yield MongoUsageRecords(mongo)
 
 

@@ -12,7 +12,7 @@ from memory.cosine import packed
 from memory.embeddings import BY_MEANING, Embedder, Vectors
 from memory.errors import Invalid, Unavailable
 from memory.mongo.archive import MongoArchive
-from memory.mongo.database import MongoDatabase
+from memory.mongo.schema import open_mongo
 from memory.mongo.search_nodes import SearchNodes
 from memory.mongo.vectors import MongoVectors
 from memory.protocols import Archive
@@ -64,13 +64,13 @@ async def on_sqlite(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
 
 @asynccontextmanager
 async def on_mongo(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
-    async with MongoDatabase.open(request.getfixturevalue("mongo_url")) as database:
+    async with open_mongo(request.getfixturevalue("mongo_url")) as database:
         yield MongoArchive(database), MongoVectors(database, SearchNodes(database))
 
 
 @asynccontextmanager
 async def on_standalone_mongo(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
-    async with MongoDatabase.open(request.getfixturevalue("standalone_mongo_url")) as database:
+    async with open_mongo(request.getfixturevalue("standalone_mongo_url")) as database:
         yield MongoArchive(database), MongoVectors(database)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from memory.mongo.database import MongoDatabase
+from memory.mongo.schema import open_mongo
 from tests.services.process import free_ports
 from tests.services.s3 import Bucket, S3Server
 from tests.services.tomato_server import TOMATO, TomatoServer
@@ -213,7 +213,7 @@ async def test_without_s3_a_file_is_refused_within_five_seconds_and_nothing_is_h
 async def test_indexes_that_are_missing_or_different_are_told_and_mended(
     tmp_path: Path, mongo_url: str
 ) -> None:
-    async with MongoDatabase.open(mongo_url) as opened:
+    async with open_mongo(mongo_url) as opened:
         await opened["rooms"].drop_index("owner_1_updated_at_-1__id_-1")
         await opened["users"].drop_indexes()
         await opened["users"].create_index("folded")  # not unique
@@ -225,7 +225,7 @@ async def test_indexes_that_are_missing_or_different_are_told_and_mended(
     assert code == 0, said
     # What was only missing is made by whoever opens the database, as the doctor did.
     assert "mended   indexes: made: users.folded_1" in said, said
-    async with MongoDatabase.open(mongo_url) as opened:
+    async with open_mongo(mongo_url) as opened:
         info = await opened["users"].index_information()
         assert info["folded_1"]["unique"]
 
