@@ -178,6 +178,8 @@ async def speed(args: argparse.Namespace) -> None:
                 lambda: archive.search(ME, notes.question(), category="c1", limit=10),
             )
             await _timed(f"{size:>7} near", lambda: archive.near(ME, notes.note()))
+            # What they write to stands in the cache after the first.
+            await _timed(f"{size:>7} first saves", lambda: _save(archive, notes))
             await _timed(f"{size:>7} save", lambda: _save(archive, notes))
             await _timed(
                 f"{size:>7} another's search",
