@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from redis.asyncio import Redis
@@ -183,6 +185,23 @@ async def test_a_server_that_says_nothing_is_waited_for_so_long_and_asked_anew(
         server.process.send_signal(signal.SIGCONT)
         assert await client.get("a") == b"1"
     server.kill()
+
+
+def test_an_answer_is_heard_that_came_while_the_loop_was_busy(tmp_path: Path) -> None:
+    async def ask(url: str) -> None:
+        async with open_redis(url) as client:
+            await client.set("a", "1")
+            asking = asyncio.ensure_future(client.get("a"))
+            await asyncio.sleep(0)
+            # Right behind the sending, before there can be an answer.
+            asyncio.get_running_loop().call_soon(time.sleep, WAIT_SECONDS + 0.2)
+            assert await asking == b"1"
+
+    with (
+        RedisServer(tmp_path) as server,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(ask(server.url))
 
 
 async def test_what_is_no_redis_is_told_and_left() -> None:
