@@ -1,12 +1,7 @@
 """A lease in MongoDB: of the processes that ask for it one holds it, and only while it lives."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-
 from pymongo import ReturnDocument
 
-from memory.errors import Unavailable
 from memory.keys import new_id
 from memory.mongo.database import Document, MongoDatabase
 
@@ -45,35 +40,3 @@ class MongoLease:
         """Let others have it, if it is ours."""
         with self._database.in_order():
             await self._database["leases"].delete_one({"_id": self._name, "holder": self._holder})
-
-
-@asynccontextmanager
-async def held(lease: MongoLease) -> AsyncIterator[None]:
-    """Wait for the lease and keep it to the end; Unavailable if it is lost meanwhile."""
-    delay = 0.1
-    while not await lease.take():
-        await asyncio.sleep(delay)
-        delay = min(2 * delay, 2.0)
-    try:
-        async with asyncio.timeout(lease.seconds) as lost:
-            keeping = asyncio.create_task(_keep(lease, lost))
-            try:
-                yield
-            finally:
-                keeping.cancel()
-                await asyncio.wait([keeping])  # else it could take what is dropped below
-    except TimeoutError as error:
-        raise Unavailable("Another process has taken over.") from error
-    finally:
-        with suppress(Unavailable):  # then it ends by itself
-            await lease.drop()
-
-
-async def _keep(lease: MongoLease, lost: asyncio.Timeout) -> None:
-    loop = asyncio.get_running_loop()
-    while True:
-        await asyncio.sleep(lease.seconds / 4)
-        asked = loop.time()
-        with suppress(Unavailable):
-            if await lease.take():
-                lost.reschedule(asked + lease.seconds)

@@ -111,7 +111,8 @@ async def _prepare(database: MongoDatabase) -> None:
 
 async def _carry_over(database: MongoDatabase) -> None:
     """Bring what an older version left into this one's form; who opens it meanwhile waits."""
-    from memory.mongo.lease import MongoLease, held
+    from memory.lease import held
+    from memory.mongo.lease import MongoLease
     from memory.mongo.old_turns import settled
     from memory.mongo.reindexing import renewed
 

@@ -215,14 +215,15 @@ async def fill_mongo(database: MongoDatabase, owner: str, contents: Sequence[str
     fields: dict[tuple[str, int], Document] = defaultdict(dict)
     length = 0
     numbers = await _numbers(database, owner, len(contents))
-    made = [await prepare(_entry(owner, at, text)) for at, text in enumerate(contents)]
+    drawn = [_entry(owner, at, text) for at, text in enumerate(contents)]
+    made = [await prepare(entry) for entry in drawn]
     every = {term for one in made for term in one.terms.all()}
     added = await added_to(database, owner, list(every), None)
-    for at, (number, text, one) in enumerate(zip(numbers, contents, made, strict=True)):
-        entry, weights = _entry(owner, at, text), one.terms.all()
+    for number, entry, one in zip(numbers, drawn, made, strict=True):
+        weights = one.terms.all()
         places = {term: (added[term] + held[term]) // BLOCK for term in weights}
         document = document_of(entry, one, places)
-        entries.append(document | {"_id": entry.id, "number": number, "content": text})
+        entries.append(document | {"_id": entry.id, "number": number, "content": entry.content})
         for term, weight in weights.items():
             fields[term, places[term]][f"p.{number}"] = packed(weight, one.terms.length)
         held.update(weights.keys())

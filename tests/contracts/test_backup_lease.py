@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 
 from memory.errors import Unavailable
+from memory.lease import held
 from memory.mongo.database import MongoDatabase
-from memory.mongo.lease import MongoLease, held
+from memory.mongo.lease import MongoLease
 from memory.mongo.schema import open_mongo
 from server.backup_lease import while_held
 
