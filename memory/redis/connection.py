@@ -38,8 +38,8 @@ class Gathering(Redis):
         super().__init__(*args, **options)
         self._packer = HiredisRespSerializer()
         self._connection: Any = None
-        self._line: Line | None = None
-        self._opening: asyncio.Task[Line] | None = None
+        self._shared: SharedConnection | None = None
+        self._opening: asyncio.Task[SharedConnection] | None = None
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if args[0] in _BLOCKING:
@@ -52,15 +52,15 @@ class Gathering(Redis):
             reply = await (await self._open()).ask(packed)
         return await self.parse_response(cast("Any", _Answered(reply)), args[0], **options)
 
-    async def _open(self) -> "Line":
-        line = self._line
-        if line is not None and not line.closed:
-            return line
+    async def _open(self) -> "SharedConnection":
+        shared = self._shared
+        if shared is not None and not shared.closed:
+            return shared
         if self._opening is None:
             self._opening = asyncio.create_task(self._connect())
         return await asyncio.shield(self._opening)
 
-    async def _connect(self) -> "Line":
+    async def _connect(self) -> "SharedConnection":
         try:
             async with asyncio.timeout(WAIT_SECONDS) as late:
                 if self._connection is None:
@@ -75,9 +75,9 @@ class Gathering(Redis):
         finally:
             self._opening = None
         # Greeted by the library, from here on it is ours.
-        connection = self._connection
-        self._line = Line(connection._writer.transport, connection._parser.parse_error)
-        return self._line
+        transport, parser = self._connection._writer.transport, self._connection._parser
+        self._shared = SharedConnection(transport, parser.parse_error)
+        return self._shared
 
 
 class _Answered:
@@ -92,7 +92,7 @@ class _Answered:
         return self._reply
 
 
-class Line(asyncio.Protocol):
+class SharedConnection(asyncio.Protocol):
     """A connection on which many ask; the answers come in the order of the commands.
 
     Once one is late, or the connection is lost, whoever waits is told so.

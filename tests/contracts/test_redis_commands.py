@@ -21,7 +21,7 @@ from memory.errors import Unavailable
 from memory.events import done_data
 from memory.records import Event, Run
 from memory.redis.checkpoints import RedisSaver
-from memory.redis.connection import WAIT_SECONDS, Line, open_redis
+from memory.redis.connection import WAIT_SECONDS, SharedConnection, open_redis
 from memory.redis.digests import RedisDigests
 from memory.redis.runs import RedisBoard
 from memory.redis.sessions import RedisSessions
@@ -146,13 +146,13 @@ async def test_what_is_asked_at_once_leaves_together(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes: list[int] = []
-    send = Line._send
+    send = SharedConnection._send
 
-    def noted(line: Line) -> None:
-        writes.append(len(line._held))
-        send(line)
+    def noted(connection: SharedConnection) -> None:
+        writes.append(len(connection._held))
+        send(connection)
 
-    monkeypatch.setattr(Line, "_send", noted)
+    monkeypatch.setattr(SharedConnection, "_send", noted)
     await asyncio.gather(redis.set("a", "1"), redis.get("a"), redis.incr("a"))
     assert await redis.get("a") == b"2"
     assert writes == [3, 1]
