@@ -40,9 +40,9 @@ from memory.mongo.postings import (
     indexed_by,
     move_postings,
     next_number,
-    rank_entries,
     remove_postings,
 )
+from memory.mongo.term_search import rank_entries
 from memory.preparing import Prepared, fingerprint_of, prepare
 from memory.records import Category, Entry, Found, Near, Page, Source
 from memory.times import from_micros, now, to_micros

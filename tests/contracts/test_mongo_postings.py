@@ -7,8 +7,9 @@ import pytest
 
 from memory.mongo.archive import MongoArchive
 from memory.mongo.database import MongoDatabase
-from memory.mongo.postings import MOST_SENT, blocks_of
+from memory.mongo.postings import blocks_of
 from memory.mongo.schema import open_mongo
+from memory.mongo.term_search import MOST_SENT
 from memory.records import Entry
 
 ME, BLOCK = "user_me", 4
@@ -145,7 +146,7 @@ async def test_common_words_are_looked_for_in_long_entries_too(
     url: str, picked: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of which not all terms are sent."""
-    monkeypatch.setattr("memory.mongo.postings.MOST_PICKED", picked)
+    monkeypatch.setattr("memory.mongo.term_search.MOST_PICKED", picked)
     monkeypatch.setattr("memory.ranking.READ_AT_MOST", 2)
     async with open_mongo(url) as database:
         archive = MongoArchive(database)
@@ -166,8 +167,8 @@ async def test_a_category_is_searched_however_large(
     url: str, few: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of its entries is looked at, or all are known, or it is asked for those that matter."""
-    monkeypatch.setattr("memory.mongo.postings.FEW", few)
-    monkeypatch.setattr("memory.mongo.postings.ONE_REPLY", most)
+    monkeypatch.setattr("memory.mongo.term_search.FEW", few)
+    monkeypatch.setattr("memory.mongo.term_search.ONE_REPLY", most)
     async with open_mongo(url) as database:
         archive = MongoArchive(database)
         for number in range(12):
@@ -178,7 +179,7 @@ async def test_a_category_is_searched_however_large(
         assert await found(archive, "zebra", "odd") == set()
         assert await found(archive, "tomato", "none") == set()
         monkeypatch.setattr("memory.ranking.READ_AT_MOST", 1)
-        monkeypatch.setattr("memory.mongo.postings.READ_AT_MOST", 1)
+        monkeypatch.setattr("memory.mongo.term_search.READ_AT_MOST", 1)
         assert "label4" in await found(archive, "tomato number4", "even")
 
 
