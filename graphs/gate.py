@@ -15,13 +15,16 @@ class Gate:
     @asynccontextmanager
     async def passed(self) -> AsyncIterator[None]:
         """A place inside, in the order of coming."""
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._places.acquire()
-        except TimeoutError:
-            yield
-            return
+        has_place = await self._place()
         try:
             yield
         finally:
-            self._places.release()
+            if has_place:
+                self._places.release()
+
+    async def _place(self) -> bool:
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._places.acquire()
+        except TimeoutError:
+            return False
