@@ -138,7 +138,6 @@ def _client(url: str) -> AsyncMongoClient[Document]:
             journal=True,
             timeoutMS=WAIT_MS,
             serverSelectionTimeoutMS=WAIT_MS // 2,
-            minPoolSize=CONNECTIONS // 2,
             maxPoolSize=CONNECTIONS,
             appname="tomato",
         )
