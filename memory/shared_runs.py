@@ -200,7 +200,7 @@ class SharedRuns:
 
     async def _tend(self) -> None:
         tick = 0
-        while not self._closing:  # a driver may swallow the cancellation that close() sends
+        while True:
             await asyncio.sleep(TICK_SECONDS)
             tick += 1
             await self._quietly(self._hear())

@@ -4,14 +4,12 @@ from types import TracebackType
 
 from pymongo.errors import ConnectionFailure, DocumentTooLarge, OperationFailure
 
+from memory.cancellation import hears_cancellation
 from memory.errors import TooLarge, Unavailable
 
 
-class mapped_errors:
+class mapped_errors(hears_cancellation):
     """Raise Unavailable when MongoDB is away or refuses, TooLarge when it can't hold a value."""
-
-    def __enter__(self) -> None:
-        return None
 
     def __exit__(
         self,
@@ -19,6 +17,7 @@ class mapped_errors:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        super().__exit__(kind, error, traceback)
         if isinstance(error, DocumentTooLarge):
             raise TooLarge("The value is larger than the database can keep.") from error
         if isinstance(error, ConnectionFailure | OperationFailure):

@@ -4,14 +4,12 @@ from types import TracebackType
 
 from redis.exceptions import RedisError
 
+from memory.cancellation import hears_cancellation
 from memory.errors import Unavailable
 
 
-class mapped_errors:
+class mapped_errors(hears_cancellation):
     """Raise Unavailable when Redis is away or refuses."""
-
-    def __enter__(self) -> None:
-        return None
 
     def __exit__(
         self,
@@ -19,5 +17,6 @@ class mapped_errors:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        super().__exit__(kind, error, traceback)
         if isinstance(error, RedisError | OSError):
             raise Unavailable("Redis does not answer now.") from error

@@ -89,6 +89,7 @@ def walker(server: TomatoServer) -> Iterator[Walker]:
     walker.close()
 
 
+@pytest.mark.filterwarnings("ignore:Overriding standard format")
 def test_no_request_breaks_the_contract(server: TomatoServer, walker: Walker) -> None:
     ids = walker.furnish()
     schema = schemathesis.openapi.from_url(f"{server.address}/openapi.json")
