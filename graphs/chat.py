@@ -82,7 +82,9 @@ class Agent:
         context, write = _context(runtime), _write(runtime)
         begun = {} if "progress" in state else await self._begin(state, context)
         state = cast("ChatState", {**state, **begun})
-        system = await self._prompt.compose(context.user, state.get("summary"))
+        # Later calls read it anew: tools may have changed the archive.
+        digest = await context.digest() if begun and context.digest else None
+        system = await self._prompt.compose(context.user, state.get("summary"), digest=digest)
         progress = state["progress"]
         bound = self._toolbox.bind(context.tools)
         prompt = [system, *state["messages"]]

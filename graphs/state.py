@@ -1,6 +1,6 @@
 """What the chat graph carries: its state from turn to turn, its context in one run, its events."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -53,8 +53,9 @@ class ChatContext:
 
     With a ``room_id`` the history leads: ``turn`` is the question's turn, ``after`` the key of the
     message before it, ``deletions`` how often messages were deleted from the room, and the state is
-    made anew from the history when it does not fit. ``hear`` is told of the
-    run's events; without it they go to the graph's custom stream, which costs a task for each wait.
+    made anew from the history when it does not fit. ``digest`` gives that of the person's
+    archive, for the first call, where it is being read. ``hear`` is told of the run's events;
+    without it they go to the graph's custom stream, which costs a task for each wait.
     """
 
     user: str = "local"
@@ -64,6 +65,7 @@ class ChatContext:
     deletions: int = 0
     summary: SummaryState | None = None
     tools: tuple[str, ...] | None = None
+    digest: "Callable[[], Awaitable[str]] | None" = None
     hear: "Callable[[ChatEvent], None] | None" = None
 
 

@@ -24,11 +24,13 @@ class SystemPrompt:
             return ""
         return await self._archive.digest(user, max_tokens=self._digest_tokens)
 
-    async def compose(self, user: str, summary: SummaryState | None) -> SystemMessage:
+    async def compose(
+        self, user: str, summary: SummaryState | None, *, digest: str | None = None
+    ) -> SystemMessage:
         """The prompt as a message; answers under way at once with the same text share it."""
-        text = self._persona.render(
-            digest=await self.digest(user), summary=summary["text"] if summary else ""
-        )
+        if digest is None:
+            digest = await self.digest(user)
+        text = self._persona.render(digest=digest, summary=summary["text"] if summary else "")
         known = self._in_use.get(text)
         if known is None:
             self._in_use[text] = known = SystemMessage(text)

@@ -5,7 +5,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,9 +17,11 @@ from graphs.fallback import cancelled_words, queued_words
 from graphs.gate import Gate
 from graphs.limits import Limits
 from graphs.model_errors import ModelError
+from graphs.prefetch import Prefetch
 from graphs.state import ChatContext, ChatEvent
 from graphs.talk import Talk, answer_of, shown
 from graphs.upkeep import Upkeep, summary_state
+from memory.checkpoints import PREFETCHED
 from memory.errors import Conflict, Invalid, NotFound, StoreError
 from memory.events import ERROR, MESSAGE, NOTICE, RUN, error_data, message_data, run_data
 from memory.keys import new_id
@@ -35,6 +37,17 @@ ENDS_AT_ONCE, ENDS_PATIENCE_SECONDS = 2, 1.0
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A turn whose question is stored, and with what it is to be answered."""
+
+    turn: Turn
+    slot: Slot
+    tools: Sequence[str] | None
+    request_id: str
+    prefetch: Prefetch | None
+
+
 class Turns:
     """Starts turns and carries them out; what follows an answer is the upkeep's."""
 
@@ -46,6 +59,7 @@ class Turns:
         records: RunRecords,
         runs: Runs,
         upkeep: Upkeep,
+        prefetch: Callable[[str, str], Prefetch],
         tools: Sequence[str],
         limits: Limits,
     ) -> None:
@@ -54,6 +68,7 @@ class Turns:
         self._records = records
         self._runs = runs
         self._upkeep = upkeep
+        self._prefetch = prefetch
         self._tools = frozenset(tools)
         self._ends = Gate(ENDS_AT_ONCE, patience=ENDS_PATIENCE_SECONDS)
         # No turn can come near: each model call takes at most three steps of the graph.
@@ -88,6 +103,7 @@ class Turns:
         )
         if idempotency_key is not None and await self._known(run) is not None:
             return await self._same(run)
+        prefetch = self._prefetch(owner, room_id)
         async with self._runs.slot(run) as slot:
             try:
                 turn = await self._begin(run, message)
@@ -96,9 +112,11 @@ class Turns:
                     raise
                 return await self._same(run)
             run = replace(run, turn=turn.number)
-            work = partial(self._carry_out, turn, slot, tools, request_id or run.id)
+            # Who waits in the line reads once it is served: much may have changed by then.
+            fresh = None if slot.waiting else prefetch
+            begun = _Begun(turn, slot, tools, request_id or run.id, fresh)
             try:
-                await self._runs.start(run, work)
+                await self._runs.start(run, partial(self._carry_out, begun))
             except StoreError:
                 await self._history.abandon(run)
                 raise
@@ -144,18 +162,12 @@ class Turns:
         """The run that took the same idempotency key."""
         return await self._records.by_key(run.owner, run.room_id, str(run.idempotency_key))
 
-    async def _carry_out(
-        self,
-        turn: Turn,
-        slot: Slot,
-        tools: Sequence[str] | None,
-        request_id: str,
-        emit: Emit,
-    ) -> Status:
+    async def _carry_out(self, begun: _Begun, emit: Emit) -> Status:
         """Answer, store, tell; then what is due after an answer."""
+        turn, request_id = begun.turn, begun.request_id
         emit(RUN, run_data(turn.run_id, turn.room.id, turn.question.key))
         talk = Talk(turn.number)
-        status, failure = await self._answer(turn, slot, tools, talk, emit)
+        status, failure = await self._answer(begun, talk, emit)
         messages = talk.messages(status)
         try:
             room = await _to_the_end(self._end(turn, messages, status))
@@ -181,7 +193,7 @@ class Turns:
             return await self._history.end(turn, messages, status=status)
 
     async def _answer(
-        self, turn: Turn, slot: Slot, tools: Sequence[str] | None, talk: Talk, emit: Emit
+        self, begun: _Begun, talk: Talk, emit: Emit
     ) -> tuple[Status, tuple[str, str] | None]:
         """Wait for a slot, run the graph; how it ended, and the code and words of an error."""
 
@@ -191,14 +203,15 @@ class Turns:
             if public is not None:
                 emit(*public)
 
+        question = begun.turn.question.content
         try:
-            if slot.waiting:
-                emit(NOTICE, {"kind": "queued", "detail": queued_words(turn.question.content)})
-                await slot.ready()
-            await self._run(turn, tools, hear)
+            if begun.slot.waiting:
+                emit(NOTICE, {"kind": "queued", "detail": queued_words(question)})
+                await begun.slot.ready()
+            await self._run(begun, hear)
         except asyncio.CancelledError:
             _uncancel()
-            emit(NOTICE, {"kind": "cancelled", "detail": cancelled_words(turn.question.content)})
+            emit(NOTICE, {"kind": "cancelled", "detail": cancelled_words(question)})
             return "stopped", None
         except (ModelError, StoreError) as error:
             # The answer may be whole and only its checkpoint lost: the history is what counts.
@@ -207,13 +220,12 @@ class Turns:
             return "failed", (error.code, str(error))
         return "complete", None
 
-    async def _run(
-        self, turn: Turn, tools: Sequence[str] | None, hear: Callable[[ChatEvent], None]
-    ) -> None:
-        room = turn.room
+    async def _run(self, begun: _Begun, hear: Callable[[ChatEvent], None]) -> None:
+        turn, room, prefetch = begun.turn, begun.turn.room, begun.prefetch
+        named = {"thread_id": room.id, PREFETCHED: prefetch.checkpoint if prefetch else None}
         steps = self._graph.astream(
             {"messages": [HumanMessage(id=turn.question.key, content=turn.question.content)]},
-            {"configurable": {"thread_id": room.id}, "recursion_limit": self._most_steps},
+            {"configurable": named, "recursion_limit": self._most_steps},
             context=ChatContext(
                 user=room.owner,
                 room_id=room.id,
@@ -221,7 +233,8 @@ class Turns:
                 after=turn.after,
                 deletions=room.deletions,
                 summary=summary_state(room.summary),
-                tools=None if tools is None else tuple(tools),
+                tools=None if begun.tools is None else tuple(begun.tools),
+                digest=prefetch.digest if prefetch else None,
                 hear=hear,
             ),
             stream_mode=[],  # what is said is heard

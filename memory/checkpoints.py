@@ -43,6 +43,9 @@ LONGEST_ID = 4096
 ATTEMPTS = 50
 STEP_SECONDS = 0.002
 
+PREFETCHED = "prefetched"
+"""In a config: an async function whose CheckpointTuple is taken for the newest checkpoint."""
+
 BATCH = 50
 """How many checkpoints a listing reads at a time."""
 
@@ -92,6 +95,10 @@ class Saver(BaseCheckpointSaver[int], ABC):
         self._keep = keep
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        prefetched = config["configurable"].get(PREFETCHED)
+        if prefetched is not None and _is_newest(config):
+            found: CheckpointTuple | None = await prefetched()
+            return found
         stored = await self._read(_place(config), _id(config))
         return None if stored is None else self._tuple(stored)
 
@@ -256,6 +263,11 @@ def _place(config: RunnableConfig) -> Place:
         _checked("thread_id", named.get("thread_id")),
         _checked("checkpoint_ns", named.get("checkpoint_ns", "")),
     )
+
+
+def _is_newest(config: RunnableConfig) -> bool:
+    """Whether the newest checkpoint of the graph itself is meant, not one of a graph in it."""
+    return not _place(config).namespace and _id(config) is None
 
 
 def _id(config: RunnableConfig | None) -> str | None:

@@ -16,6 +16,7 @@ from graphs.archivist import build_archivist_graph
 from graphs.chat import build_chat_graph
 from graphs.forgetting import Forgetting
 from graphs.limits import Limits
+from graphs.prefetch import Prefetch
 from graphs.preview import Preview
 from graphs.summary import build_summary_graph
 from graphs.system_prompt import SystemPrompt
@@ -128,6 +129,7 @@ def build_agent(
         title=build_title_graph(model),
         summary=build_summary_graph(model),
     )
+    prompt = SystemPrompt(stores.archive, digest_tokens=limits.digest_tokens)
     upkeep = Upkeep(
         rooms=stores.rooms,
         history=stores.history,
@@ -174,11 +176,12 @@ def build_agent(
             records=stores.run_records,
             runs=observed(runs, *watches),
             upkeep=upkeep,
+            prefetch=partial(Prefetch, checkpointer, prompt),
             tools=names,
             limits=limits,
         ),
         preview=Preview(
-            prompt=SystemPrompt(stores.archive, digest_tokens=limits.digest_tokens),
+            prompt=prompt,
             history=stores.history,
             tools=names,
             window_tokens=limits.window_tokens,

@@ -101,6 +101,19 @@ async def test_what_is_over_the_bound_waits_for_its_place(gated: Asked) -> None:
 
 
 @with_a_queue
+async def test_who_has_waited_is_answered_from_what_is_there_by_then(gated: Asked) -> None:
+    client, model = gated
+    first, waiting = await ask(client), await ask(client, "둘")
+    entry = {"content": "토마토", "summary": "나중에 온 표지", "category": "밭"}
+    assert (await client.post("/api/archive", json=entry)).status_code == 201
+    model.go_on()
+    await first.answer
+    await waiting.answer
+    prompts = [str(asked[0].text) for asked in model.asked if asked[-1].text in ("안녕?", "둘")]
+    assert [entry["summary"] in prompt for prompt in prompts] == [False, True]
+
+
+@with_a_queue
 async def test_a_run_that_waits_is_cancelled_without_an_answer(gated: Asked) -> None:
     client, model = gated
     first, waiting = await ask(client), await ask(client, "둘")

@@ -16,13 +16,21 @@ BEFORE, AFTER = "첫째 ", "second"
 
 
 class GatedModel(BaseChatModel):
-    """Says BEFORE, waits for ``go_on()``, says AFTER; counts how often it was cut off."""
+    """Says BEFORE, waits for ``go_on()``, says AFTER.
+
+    It keeps what it was asked and counts how often it was cut off.
+    """
 
     _gate: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
     _cut: int = PrivateAttr(default=0)
+    _asked: list[list[BaseMessage]] = PrivateAttr(default_factory=list)
 
     def go_on(self) -> None:
         self._gate.set()
+
+    @property
+    def asked(self) -> Sequence[list[BaseMessage]]:
+        return self._asked
 
     @property
     def cut(self) -> int:
@@ -53,6 +61,7 @@ class GatedModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
+        self._asked.append(messages)
         yield ChatGenerationChunk(message=AIMessageChunk(content=BEFORE))
         try:
             await self._gate.wait()

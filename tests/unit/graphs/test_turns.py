@@ -1,27 +1,34 @@
 """A turn from its stored question to its stored answer, on a real SQLite file."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessageChunk, SystemMessage
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.checkpoint.memory import InMemorySaver
 
 from graphs.chat import build_chat_graph
 from graphs.forgetting import Forgetting
 from graphs.limits import Limits
 from graphs.model_errors import ModelUnavailable
+from graphs.prefetch import Prefetch
 from graphs.summary import build_summary_graph
+from graphs.system_prompt import SystemPrompt
 from graphs.title import build_title_graph
 from graphs.turns import Turns
 from graphs.upkeep import Folding, Upkeep
+from memory.checkpoints import PREFETCHED
 from memory.errors import Conflict, Invalid, NotFound, Unavailable
 from memory.records import Event, Message, Room, Run, Status, Turn
 from memory.runs import LocalRuns
+from memory.sqlite.checkpoints import SQLiteSaver
 from memory.sqlite.database import Database
 from memory.sqlite.history import SQLiteHistory
 from memory.sqlite.rooms import SQLiteRooms
@@ -80,6 +87,7 @@ class House:
             records=self.records,
             runs=self.runs,
             upkeep=self.upkeep,
+            prefetch=partial(Prefetch, self.checkpointer, SystemPrompt(None, digest_tokens=0)),
             tools=[tool.name for tool in tools],
             limits=limits,
         )
@@ -178,6 +186,62 @@ async def test_the_next_turn_remembers_without_its_checkpoint_too(build: Build) 
         asked, _ = house.model.asked[-1]
         assert isinstance(asked[0], SystemMessage)
         assert [str(m.text) for m in asked[1:]] == ["하나", "이것이 the answer.", "둘"]
+
+
+async def test_what_was_read_too_early_is_not_believed(build: Build) -> None:
+    saver = SQLiteSaver(build.database, keep="latest")
+    house = build(answers, checkpointer=saver)
+    room = await house.rooms.create(ME)
+    await house.ask(room, "하나")
+    config: RunnableConfig = {"configurable": {"thread_id": room.id}}
+    early = await saver.aget_tuple(config)
+    await house.ask(room, "둘")
+
+    class Early(SQLiteSaver):
+        async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+            return early
+
+    prompt = SystemPrompt(None, digest_tokens=0)
+    house.turns._prefetch = partial(Prefetch, Early(house.database), prompt)
+    await house.ask(room, "셋")
+    asked, _ = house.model.asked[-1]
+    said = ["하나", "이것이 the answer.", "둘", "이것이 the answer.", "셋"]
+    assert [str(m.text) for m in asked[1:]] == said
+    kept = await saver.aget_tuple(config)
+    assert kept is not None
+    messages = kept.checkpoint["channel_values"]["messages"]
+    assert [str(m.text) for m in messages] == [*said, "이것이 the answer."]
+
+
+async def test_a_turn_reads_its_checkpoint_once(build: Build) -> None:
+    read: list[str] = []
+
+    class Counting(SQLiteSaver):
+        async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+            given = config["configurable"].get(PREFETCHED)
+            read.append("given" if given else "read")
+            return await super().aget_tuple(config)
+
+    house = build(answers, checkpointer=Counting(build.database, keep="latest"))
+    room = await house.rooms.create(ME)
+    await house.ask(room, "하나")
+    await house.ask(room, "둘")
+    assert read == ["read", "given"] * 2
+
+
+async def test_what_was_read_for_a_refused_turn_may_have_failed(build: Build) -> None:
+    class Away(InMemorySaver):
+        async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+            raise Unavailable("away")
+
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+    house = build(answers, checkpointer=Away())
+    with pytest.raises(NotFound):
+        await house.turns.start(ME, "room_unknown", "hi")
+    await asyncio.sleep(0)
+    gc.collect()
+    assert complaints == []
 
 
 async def test_a_failed_model_is_told_and_the_room_goes_on(build: Build) -> None:
