@@ -1,6 +1,7 @@
 """The end of an account: all that is a user's goes, their record last."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 from graphs.forgetting import Forgetting
@@ -54,14 +55,14 @@ class AccountDeletion:
 
     async def _room(self, uid: str, room_id: str) -> None:
         """Delete a room, its running turn stopped first."""
-        for tries_left in reversed(range(STOP_TRIES)):
-            room = await self.rooms.get(uid, room_id)
-            if room.running is not None:
-                await self.runs.cancel(uid, room.running)
-            try:
-                return await self.forgetting.room(room)
-            except Conflict:
-                if not tries_left:
-                    raise
-                await asyncio.sleep(STOP_PAUSE)
-        return None
+        for _ in range(STOP_TRIES - 1):
+            with suppress(Conflict):
+                return await self._stopped_room(uid, room_id)
+            await asyncio.sleep(STOP_PAUSE)
+        return await self._stopped_room(uid, room_id)
+
+    async def _stopped_room(self, uid: str, room_id: str) -> None:
+        room = await self.rooms.get(uid, room_id)
+        if room.running is not None:
+            await self.runs.cancel(uid, room.running)
+        await self.forgetting.room(room)

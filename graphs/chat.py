@@ -209,10 +209,8 @@ class Agent:
         until: float,
     ) -> tuple[Reply, Reason | None]:
         """A reply, and what cut it short. Once it speaks it may go on to the hard limit."""
-        reply, most = (
-            Reply(),
-            4 * max(self._limits.argument_characters, self._limits.answer_characters),
-        )
+        reply = Reply()
+        most = 4 * max(self._limits.argument_characters, self._limits.answer_characters)
         try:
             async with (
                 asyncio.timeout_at(until) as timer,

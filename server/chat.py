@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from server.answers import whole_answer
+from server.asking import ask
 from server.bodies import JSONRequest, JSONRoute
 from server.errors import documented, request_id_of
 from server.identity import CurrentUser, current_user, session_watch
@@ -72,9 +73,8 @@ async def chat(
     idempotency_key: IdempotencyKey = None,
 ) -> AnswerOut | Response:
     """Ask the agent. The run goes on if the client goes away; a room has one at a time."""
-    await resources.rate_limits.spend_by_user("chat", user)
-    await resources.accounting.admit(user)
-    run = await resources.turns.start(
+    run = await ask(
+        resources,
         user,
         room_id,
         asked.message,

@@ -29,6 +29,7 @@ from memory.errors import Invalid, StoreError
 from memory.events import ERROR, MESSAGE, TOKEN, TOOL_START
 from memory.records import Event
 from server.archive import draft_entry
+from server.asking import ask
 from server.errors import APIError, add_error_handlers, request_id_of, status_of
 from server.identity import current_user
 from server.resources import Resources
@@ -166,21 +167,15 @@ class Asked:
 
 async def ask_agent(asked: Asked, given: AgentIn) -> Pieces:
     """Start a turn; the pieces are its answer's text."""
-    user, resources, room_id = asked.user, asked.resources, given.room_id
-    await resources.rate_limits.spend_by_user("chat", user)
-    await resources.accounting.admit(user)
-    new = room_id is None
-    if room_id is None:
-        room_id = (await resources.rooms.create(user, listed=False)).id
-    try:
-        run = await resources.turns.start(
-            user, room_id, given.message, tools=given.tools, request_id=asked.request_id
-        )
-    except StoreError:
-        if new:
-            await resources.rooms.delete(user, room_id)
-        raise
-    return _text(resources.runs.follow(user, run.id))
+    run = await ask(
+        asked.resources,
+        asked.user,
+        given.room_id,
+        given.message,
+        tools=given.tools,
+        request_id=asked.request_id,
+    )
+    return _text(asked.resources.runs.follow(asked.user, run.id))
 
 
 async def draft(asked: Asked, given: DraftAsked) -> Pieces:

@@ -5,20 +5,17 @@ for the room remembers; else it becomes a room of its own that is in no list and
 """
 
 import time
-from contextlib import suppress
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
-from memory.errors import Conflict, NotFound, StoreError
-from memory.times import now
 from server.answers import whole_answer
+from server.asking import ask
 from server.bodies import JSONRoute
 from server.errors import APIError, documented, request_id_of
 from server.identity import CurrentUser, session_watch
 from server.openai_chunks import Chunks, usage_of
-from server.resources import AppResources, Resources
+from server.resources import AppResources
 from server.schemas.chat import IdempotencyKey
 from server.schemas.fields import MAX_MESSAGE
 from server.schemas.openai import (
@@ -31,9 +28,6 @@ from server.schemas.openai import (
     ModelsOut,
 )
 from server.sse import EventStream
-
-UNLISTED_FOR = timedelta(hours=24)
-ROOM_TITLE = "API"
 
 router = APIRouter(
     prefix="/v1",
@@ -73,22 +67,14 @@ async def complete(
     if asked.model != MODEL:
         raise APIError(404, "model_not_found", f"There is one model: {MODEL}.")
     question = _question(asked, alone=room_id is None)
-    await resources.rate_limits.spend_by_user("chat", user)
-    await resources.accounting.admit(user)
-    new = room_id is None
-    room = await _own_room(user, resources) if room_id is None else room_id
-    try:
-        run = await resources.turns.start(
-            user,
-            room,
-            question,
-            idempotency_key=idempotency_key,
-            request_id=request_id_of(request),
-        )
-    except StoreError:
-        if new:
-            await resources.rooms.delete(user, room)
-        raise
+    run = await ask(
+        resources,
+        user,
+        room_id,
+        question,
+        idempotency_key=idempotency_key,
+        request_id=request_id_of(request),
+    )
     events, created = resources.runs.follow(user, run.id), int(time.time())
     if asked.stream:
         usage = bool(asked.stream_options and asked.stream_options.include_usage)
@@ -97,23 +83,15 @@ async def complete(
             session=session_watch(request, resources),
             encode=Chunks(run.id, created, usage=usage),
         )
-        stream.headers["X-Room-ID"] = room
+        stream.headers["X-Room-ID"] = run.room_id
         return stream
     answer = await whole_answer(run.id, events)
-    response.headers["X-Room-ID"] = room
+    response.headers["X-Room-ID"] = run.room_id
     said = CompletionMessageOut(content=answer.message.content)
     counted = usage_of(answer.usage.model_dump() if answer.usage else None)
     return CompletionOut(
         id=run.id, created=created, choices=[ChoiceOut(message=said)], usage=counted
     )
-
-
-async def _own_room(user: str, resources: Resources) -> str:
-    """A room that is in no list; a few of those that had their day go for it."""
-    for old in await resources.rooms.unlisted(user, before=now() - UNLISTED_FOR):
-        with suppress(NotFound, Conflict):
-            await resources.forgetting.room(old)
-    return (await resources.rooms.create(user, ROOM_TITLE, listed=False)).id
 
 
 def _question(asked: CompletionIn, *, alone: bool) -> str:

@@ -24,12 +24,13 @@ async def examine(url: str) -> Sequence[Finding]:
     theirs = datetime.fromtimestamp(seconds + micros / 1_000_000, UTC)
     return [
         version("redis", str(info["redis_version"]), OLDEST, f"answers in {took * 1000:.1f} ms"),
-        _full(int(info["maxmemory"]), str(info["maxmemory_policy"])),
+        full(int(info["maxmemory"]), str(info["maxmemory_policy"])),
         clock("Redis", theirs, before, after),
     ]
 
 
-def _full(limit: int, policy: str) -> Finding:
+def full(limit: int, policy: str) -> Finding:
+    """What becomes of the data once ``limit`` bytes are full; 0 for no limit."""
     if policy == "noeviction":
         return Finding("redis memory", "ok", "nothing is evicted")
     if limit == 0:

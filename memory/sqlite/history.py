@@ -273,10 +273,11 @@ def _clear_title(connection: sqlite3.Connection, room: Room, first_gone: str) ->
 
 
 def _count_pending(connection: sqlite3.Connection, room_id: str) -> None:
-    """Estimate anew what the summary does not cover, a quarter of its bytes as tokens."""
-    connection.execute(
-        "UPDATE rooms SET pending_tokens = (SELECT coalesce(sum(4 + (length(CAST(content AS BLOB))"
-        " + coalesce(length(CAST(tool_calls AS BLOB)), 0)) / 4), 0) FROM messages"
-        " WHERE room = rooms.id AND key > coalesce(rooms.summary_covers, '')) WHERE id = ?",
+    """Count anew the tokens of what the summary does not cover."""
+    rows = connection.execute(
+        "SELECT messages.* FROM messages JOIN rooms ON rooms.id = room"
+        " WHERE room = ? AND key > coalesce(summary_covers, '')",
         (room_id,),
     )
+    tokens = sum(message_tokens(message_from(row)) for row in rows)
+    connection.execute("UPDATE rooms SET pending_tokens = ? WHERE id = ?", (tokens, room_id))

@@ -21,6 +21,7 @@ from memory.sqlite.history import SQLiteHistory
 from memory.sqlite.rooms import SQLiteRooms
 from memory.sqlite.run_records import SQLiteRunRecords
 from memory.times import now
+from memory.turns import message_tokens
 
 ME, OTHER = "user_me", "user_other"
 
@@ -260,6 +261,29 @@ async def test_a_call_and_its_results_are_deleted_together(stores: Stores) -> No
     left = [before[0], *before[3:]]
     assert await keys_of(stores, room) == left
     assert (await stores.rooms.get(ME, room.id)).message_count == len(left)
+
+
+async def test_what_waits_to_be_summarized_is_counted_the_same_before_and_after_a_deletion(
+    stores: Stores,
+) -> None:
+    room = await stores.rooms.create(ME)
+
+    async def counted() -> tuple[int, int]:
+        """The tokens that the room has pending, and those of the messages that it has."""
+        page = await stores.history.page(ME, room.id, limit=100)
+        pending = (await stores.rooms.get(ME, room.id)).pending_tokens
+        return pending, sum(map(message_tokens, page.items))
+
+    for number in range(3):
+        await a_turn(stores, room, f"질문 {number}", "찾은 것", "found", f"대답 {number}")
+        pending, whole = await counted()
+        assert pending == whole
+    keys = await keys_of(stores, room)
+    for key in (keys[5], keys[2], keys[-1]):  # an answer, a call's result, the last
+        await stores.history.delete(ME, room.id, [key])
+        pending, left = await counted()
+        assert pending == left < whole
+        whole = left
 
 
 async def test_deleting_what_is_not_there_deletes_nothing(stores: Stores) -> None:

@@ -3,14 +3,20 @@
 import json
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from memory.times import now
+from server.context import LOCAL_USER
 from server.settings import Settings
 from tests.services.openai_server import OpenAIServer, Reply
 from tests.services.tomato_server import TomatoServer
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 CONVERSATION = [
     {"role": "user", "content": "우리는 매주 목요일에 배포해. 배포 절차를 정하자."},
@@ -74,6 +80,20 @@ async def test_the_agent_saves_and_finds(client: httpx.AsyncClient) -> None:
 async def test_a_room_of_its_own_is_kept_out_of_the_list(client: httpx.AsyncClient) -> None:
     await output(client, "agent", {"message": "hello"})
     assert (await client.get("/api/rooms")).json()["items"] == []
+
+
+async def test_a_room_of_its_own_goes_after_its_day(
+    app: "FastAPI", client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms = (await app.state.opening.resources()).rooms
+    monkeypatch.setattr("server.asking.UNLISTED_FOR", timedelta(0))
+    kept = []
+    for message in ("hello", "안녕?"):
+        await output(client, "agent", {"message": message})
+        later = now() + timedelta(minutes=1)
+        kept.append([room.id for room in await rooms.unlisted(LOCAL_USER, before=later)])
+    assert [len(ids) for ids in kept] == [1, 1]
+    assert kept[0] != kept[1]
 
 
 @pytest.mark.parametrize("endpoint", ["invoke", "stream", "stream_events", "stream_log"])

@@ -10,7 +10,7 @@ import pytest
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
-import server.openai_routes
+import server.asking
 from memory.times import now
 from server.resources import open_resources
 from server.settings import Settings
@@ -198,7 +198,7 @@ async def test_rooms_of_single_calls_go_after_their_day(tmp_path: Path) -> None:
     async with open_resources(Settings(data=tmp_path / "data")) as resources:
         old = await resources.rooms.create("나", "API", listed=False)
         listed = await resources.rooms.create("나", "둔다")
-        later = now() + server.openai_routes.UNLISTED_FOR + timedelta(minutes=1)
+        later = now() + server.asking.UNLISTED_FOR + timedelta(minutes=1)
         assert [room.id for room in await resources.rooms.unlisted("나", before=later)] == [old.id]
         assert await resources.rooms.unlisted("남", before=later) == []
         assert await resources.rooms.unlisted("나", before=now() - timedelta(hours=1)) == []

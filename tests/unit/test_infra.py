@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
+from memory.redis.inspection import full
 from server.metrics import Metrics
 from server.settings import setting_names
 
@@ -55,6 +56,12 @@ def test_a_linter_finds_nothing(command: list[str]) -> None:
         [BIN / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_redis_as_we_ship_it_is_as_the_doctor_wants_it() -> None:
+    shipped = (INFRA / "compose.prod.yaml").read_text()
+    (policy,) = re.findall(r"--maxmemory-policy (\S+)", shipped)
+    assert full(512 * 2**20, policy).level == "ok"
 
 
 def test_nothing_is_set_that_is_no_setting() -> None:
