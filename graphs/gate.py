@@ -1,4 +1,7 @@
-"""A gate that lets so many through at once, and nobody wait for long."""
+"""A semaphore that bounds the wait.
+
+A few are inside at once, and whoever has waited too long enters anyway.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -84,5 +84,8 @@ class Sessions(Protocol):
         ...
 
     def watched(self, session: Session, over: Callable[[], None]) -> AbstractContextManager[None]:
-        """Inside of it ``over`` is called once the session is closed or expires, anywhere."""
+        """Within this context ``over`` is called, perhaps repeatedly, when the session is over.
+
+        That is soon after it has expired or any process has closed it.
+        """
         ...

@@ -22,13 +22,16 @@ CONTENT_BYTES = 1_000_000
 QUERY_CHARACTERS = 1_000
 
 LARGE_BYTES = 20_000
-"""From which size on a content is read for its terms apart from the event loop."""
-
+"""Contents larger than this are indexed on a thread, not on the event loop."""
 
 NEAR_TERMS = 192
+"""How many terms of a content are searched for."""
+
 NEAR_CANDIDATES = 10
+"""How many entries are compared."""
+
 LEAST_OVERLAP = 0.3
-"""How many of a content's terms are looked for, how many entries compared, what counts as near."""
+"""The least overlap that counts as near."""
 
 DIGEST_CATEGORIES, DIGEST_LABELS = 20, 20
 

@@ -51,7 +51,7 @@ class Durable(Protocol):
         ...
 
     async def drop(self) -> None:
-        """Let nothing of it be there."""
+        """Delete all of it."""
         ...
 
     async def drop_old_drills(self) -> None:

@@ -45,7 +45,10 @@ class Embedder(Protocol):
 
 
 class Vectors(Protocol):
-    """An owner's entries by their vectors; those go with their entry or its old words."""
+    """Vectors of an owner's entries.
+
+    A vector is deleted with its entry, or when the entry is reworded.
+    """
 
     async def missing(self, owner: str, model: str, *, limit: int) -> Sequence[Wording]:
         """Some of the entries that have no vector of ``model``."""
@@ -54,7 +57,7 @@ class Vectors(Protocol):
     async def keep(
         self, owner: str, model: str, made: Sequence[tuple[Wording, Sequence[float]]]
     ) -> None:
-        """Keep vectors, but not of entries that have changed since; an empty one is none to find.
+        """Store vectors, except for entries changed since; an empty vector is never found.
 
         Each takes the place of another model's.
         """

@@ -7,7 +7,7 @@ StoreError
 ├── Invalid       a value outside its bounds
 ├── TooLarge      a value over its size
 ├── Newer         the data was written by a newer version
-├── TooMany       as many as may be are under way
+├── TooMany       the limit of concurrent work is reached; a later try may succeed
 └── Unavailable   the store is away; a later try may succeed
 
 ``code`` is the machine's word for it, ``str(error)`` a sentence that is safe to show anyone.
@@ -75,7 +75,7 @@ class Newer(StoreError):
 
 
 class TooMany(StoreError):
-    """As many are under way as may be; a later try may succeed."""
+    """The limit of concurrent work is reached; a later try may succeed."""
 
     code = "too_many"
 

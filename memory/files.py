@@ -57,7 +57,10 @@ class Files(Protocol):
         ...
 
     async def give_up_content(self, owner: str, entry_id: str, blob: str) -> bool:
-        """Let an entry have but the beginning of a content whose blob is lost; if it is one."""
+        """Keep only the beginning of a content whose blob is lost.
+
+        False if ``blob`` is not the entry's content.
+        """
         ...
 
     def recorded(self) -> AsyncIterator[tuple[str, str, str]]:

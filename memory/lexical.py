@@ -28,7 +28,7 @@ SAMPLE_CHARACTERS = 4_000
 """How much of a text is compared with others."""
 
 MOST_LONE = 4
-"""Of how many characters that are a query alone the pairs are looked for."""
+"""For how many lone characters of a query the pairs holding them are looked up."""
 
 _SPACELESS = r"\p{Hangul}\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々"
 _LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--[{_SPACELESS}]]"

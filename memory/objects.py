@@ -48,7 +48,7 @@ class Objects(Protocol):
         ...
 
     async def delete(self, key: str) -> None:
-        """Let nothing be under the key, as it may be already."""
+        """Delete the object; no error if there is none."""
         ...
 
     def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:

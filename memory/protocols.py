@@ -25,7 +25,7 @@ from memory.records import (
 )
 
 FEW = 5
-"""How many a store hands out of what is cleaned up bit by bit."""
+"""How many old rooms one clean-up step gets."""
 
 
 class Rooms(Protocol):

@@ -1,7 +1,7 @@
 """How well entries answer a query, from the postings that a store hands in. Pure.
 
 BM25 with weighted fields: a term's weight in an entry counts its label and category more than its
-content, and comes in the more the rarer the term and the shorter the entry.
+content, and contributes more the rarer the term and the shorter the entry.
 """
 
 import heapq
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 K1, B = 0.6, 0.6
-"""How soon repeating a term stops to count, and how much a long entry pays for its length.
+"""How soon repeating a term stops counting, and how much a long entry is penalized.
 
 Notes hold a term once or twice, so that a second time says less than in documents.
 """
@@ -26,7 +26,7 @@ COMMON_CANDIDATES = 100
 """For how many of those the common terms are looked up."""
 
 MOST_TRIED = 3
-"""How many common terms candidates are looked for by where the rare ones are not in a category."""
+"""In a category: how many common terms are tried while the rare ones have found no candidate."""
 
 FEW = 500
 """Up to how many entries of a category each is looked up, instead of reading postings."""

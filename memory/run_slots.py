@@ -28,7 +28,7 @@ class Bounds:
 class Ledger(Protocol):
     """What counts a user's runs over all processes; all raise Unavailable while it is away.
 
-    Who is counted and not held again within a lease is counted no more.
+    A run that is not held again before its lease ends is no longer counted.
     """
 
     async def admit(self, run: Run, most: int) -> bool:

@@ -34,10 +34,10 @@ REST_SECONDS = 30.0
 
 
 class SemanticArchive(ArchiveLayer):
-    """Vectors are made behind saves and searches, whatever was missed before included.
+    """Vectors are made in the background at saves and searches, including those missed earlier.
 
-    Where they can't be made everything works as without: found is what holds the words. Pages of
-    a search go from the fused list, of which none stands twice, to what else holds the words.
+    While they can't be made, search is by words alone. Pages come from the fused list first, each
+    entry once, then from what else holds the words.
     """
 
     def __init__(

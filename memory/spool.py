@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Spool:
-    """A file without a name; as a context it is gone at the end.
+    """An unnamed temporary file; leaving the context deletes it.
 
     ``size`` counts its bytes, ``digest`` is their SHA-256 in hex.
     """

@@ -88,7 +88,7 @@ def users(arguments: tuple[str, ...]) -> None:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def backup(arguments: tuple[str, ...]) -> None:
-    """Backups: run, list, verify, restore."""
+    """Backups: run, list, verify, restore, drill, extract, schedule."""
     from server.backups_cli import backup as group
 
     group.main(list(arguments), prog_name="tomato backup")

@@ -1,4 +1,4 @@
-"""Routes that are loaded beside the first answers: until they are there, requests for them wait."""
+"""LangServe's application, imported and built at the first request for one of its paths."""
 
 import asyncio
 from importlib import import_module

@@ -61,8 +61,8 @@ class StreamedBody:
     async def _gather(self) -> None:
         """Let more come, for a moment or to the end.
 
-        Of an answer that was not at its end after a moment, that is not asked again at each one: it
-        would cost more than what is done with the words.
+        If the answer was not complete after one wait, later waits only sleep: asking each time
+        costs more than handling the words.
         """
         if self._slow and not self._batch.done:
             await asyncio.sleep(GATHER_SECONDS)

@@ -109,7 +109,7 @@ async def open_agent(
     model: "BaseChatModel | None" = None,
     tracing: "Tracing | None" = None,
 ) -> AsyncIterator[Resources]:
-    """Build the model, the tools and the graphs over open stores, and end the runs at last."""
+    """Build the model, the tools and the graphs over open stores, and end the runs on closing."""
     agent = await asyncio.to_thread(import_module, "server.agent")
     async with agent.open_archive(settings, stores) as archive:
         stores = replace(stores, archive=archive)

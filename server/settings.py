@@ -290,7 +290,8 @@ def read_settings(dotenv: Path = DOTENV, secrets: Path = SECRETS, **given: Any) 
     """The settings of this process: ``given`` first, then the environment, then ``.env`` in dev.
 
     What is in none of them may be a file of its name in ``secrets``, where containers get theirs.
-    Raises SettingsError for an unknown ``TOMATO_*`` name, a bad value, or what isn't built yet.
+    Raises SettingsError for an unknown ``TOMATO_*`` name, a bad value, or settings that
+    contradict each other.
     """
     environment: Mapping[str, str | None] = os.environ  # noqa: TID251 - the one reader
     file = dotenv if environment.get("TOMATO_ENV", "dev") == "dev" else None

@@ -52,7 +52,7 @@ def encode(event: Event) -> bytes:
 
 
 Watched = Callable[[Callable[[], None]], AbstractContextManager[None]]
-"""Inside of what it makes, it calls what it is given once the session is over."""
+"""Given a callback, a context within which it is called when the session is over."""
 
 
 class EventStream(Response):

@@ -21,7 +21,7 @@ from tools.drafts import DraftTools
 
 
 async def _nothing() -> None:
-    """What a store has to wipe that keeps no log."""
+    """Nothing to wipe: for stores that keep no log."""
 
 
 def build_tools(

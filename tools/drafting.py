@@ -38,7 +38,7 @@ CONTENT_CHARACTERS = 8_000
 """How much of a content a model is shown: its beginning tells what it is about."""
 
 SAME_OVERLAP = 0.8
-"""From which overlap on contents belong into one category."""
+"""The least overlap at which two contents go into one category."""
 
 CATEGORY_NAMES = 50
 REASON_CHARACTERS = 200

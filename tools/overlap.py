@@ -10,13 +10,13 @@ from memory.text import condense, sentences, words
 Relation = Literal["said", "adds", "apart"]
 
 SHARED = 0.3
-"""Which part of the shorter content's text the other must share to be about the same."""
+"""The least share of the shorter text that must be common for two texts to be about one thing."""
 
 EXTENDED = 0.15
-"""Which part of a content an entry must be that it wholly contains, to be extended by it."""
+"""An entry within a new content is extended by it only if it is at least this share of it."""
 
 KNOWN = 0.3
-"""Which part of an entry a content must be that it wholly contains, to be no entry of its own."""
+"""A content within an entry counts as already saved only if it is at least this share of it."""
 
 SHORT = 200
 """Up to how many sentences a text is looked through word by word."""

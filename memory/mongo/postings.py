@@ -26,13 +26,19 @@ Saves that come together may put a few more into one; those that were removed le
 """
 
 NUMBERS = 2048
-"""How many numbers an owner gets at once: else all who save would count in one document."""
+"""How many entry numbers an owner reserves at a time.
+
+Otherwise every save, of all owners, would increment one document.
+"""
 
 MOST_WEIGHT, MOST_LENGTH = (1 << 10) - 1, (1 << 21) - 1
-"""Above which one more counts no more: the two stand in 31 bits."""
+"""Caps of a weight and a length: packed together they fit into 31 bits."""
 
 ONE_REPLY = 10_000
-"""More than a search reads at once: MongoDB sends but 101 documents first, unless asked for all."""
+"""A batch larger than any one search reads.
+
+MongoDB's first batch has only 101 documents unless a size is given.
+"""
 
 INDEXED = dict.fromkeys(("owner", "number", "terms", "category_terms", "blocks", "length"), 1)
 """What of an entry's document the index looks at to change it."""
@@ -88,7 +94,7 @@ async def blocks_for(
 async def added_to(
     database: MongoDatabase, owner: str, terms: Sequence[str], session: Session
 ) -> dict[str, int]:
-    """How many postings each term was given since it is there."""
+    """How many postings each term has ever been given; 0 for a new term."""
     ids = [{"o": owner, "t": term} for term in terms]
     found = database["terms"].find({"_id": {"$in": ids}}, {"a": 1}, session=session)
     terms_found = await found.batch_size(ONE_REPLY).to_list()

@@ -24,7 +24,10 @@ MOST_PICKED = 16
 """For how many terms MongoDB picks their weights from entries: for more it sends all of theirs."""
 
 MOST_SENT = 300
-"""Of how many terms it sends all: an entry with files may have thousands."""
+"""Up to how many terms an entry may have for all of them to be sent.
+
+One with files may have thousands.
+"""
 
 _BLOCKS_AT_ONCE = READ_AT_MOST // BLOCK + 1
 

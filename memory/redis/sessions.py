@@ -1,6 +1,6 @@
 """Sessions in Redis or Valkey, which lets each go at its expiry; plain commands, no modules.
 
-With a session goes the digest of its user's archive; with another of theirs it is made anew.
+Closing a session also drops the cached digest of the user's archive.
 """
 
 from collections.abc import Collection, Mapping

@@ -62,7 +62,7 @@ class ChunkReader(io.BufferedIOBase):
         return await anext(self._rest, None)
 
     def break_off(self) -> None:
-        """Let whoever reads fail, now and from now on; on the loop's thread."""
+        """Make reads fail, now and from now on; called on the loop's thread."""
         self._broken.set()
         if self._waiting is not None:
             self._waiting.cancel()

@@ -26,11 +26,14 @@ READERS = 4
 LOG_BYTES = 128 * 4096
 """How large the write-ahead log may grow before it is copied into the file, beside the writes."""
 LOG_SHARE = 16
-"""What part of a large file its log may be as large as."""
+"""The log of a large file may grow to one part in this many of the file's size."""
 MOST_LOG_BYTES = 16 * 1024 * 1024
 """How large the log of any file may grow before it is copied."""
 FULL_LOG_PAGES = 4 * MOST_LOG_BYTES // 4096
-"""From when on a write copies the log itself: the copy beside the writes must long be under way."""
+"""From this length on a write checkpoints the log itself.
+
+The background copy should have begun long before.
+"""
 
 
 class Database:

@@ -11,7 +11,7 @@ from memory.sqlite.entries import entry_from, rows_by_number
 
 
 class SQLiteVectors:
-    """The Vectors protocol; triggers of the table of entries let vectors go with their words."""
+    """The Vectors protocol; triggers on ``entries`` delete a vector when its words change."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
