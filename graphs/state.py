@@ -2,15 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import AnyMessage, BaseMessage
 from langgraph.channels import UntrackedValue
 from langgraph.graph.message import add_messages
 
-from graphs.limits import Progress
-
-NoticeKind = Literal["step_limit", "repeat_stop", "time_limit", "summarized", "cancelled"]
+from graphs.limits import Progress, StopKind
 
 
 class SummaryState(TypedDict):
@@ -99,7 +97,7 @@ class ToolEnd:
 class Notice:
     """Something the person should know about how the answer came to be."""
 
-    kind: NoticeKind
+    kind: StopKind
     detail: str
 
 

@@ -9,12 +9,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import BaseModel, Field
 
-from memory.text import cut_label, grapheme_count
+from memory.text import TITLE_LIMIT, cut_label, grapheme_count
 from prompts import load
 from tools.labels import tidy
 from tools.structured import ask
 
-TITLE_LIMIT = 40
 MODEL_SECONDS = 30.0
 
 _FIRST, _LAST = 4, 4

@@ -4,13 +4,16 @@ import asyncio
 import json
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from memory.errors import NotFound, StoreError
 from memory.objects import Objects, as_chunks, read_whole
 
 KEY = "backups/last-good.json"
 LOOK_SECONDS = 60.0
+
+LATE_AFTER = timedelta(days=2)
+"""Twice the time between scheduled backups: one may be under way, or be tried again."""
 
 
 def made_at(name: str) -> datetime:
@@ -35,6 +38,11 @@ async def last_good(store: Objects) -> datetime | None:
     except NotFound:
         return None
     return datetime.fromisoformat(note["made_at"])
+
+
+def is_late(last: datetime | None, moment: datetime) -> bool:
+    """Whether, at a moment, the last good backup is missing or too old."""
+    return last is None or moment - last > LATE_AFTER
 
 
 class LastGood:

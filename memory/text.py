@@ -11,8 +11,11 @@ Language = Literal["ko", "en"]
 LABEL_LIMIT = 30
 """How many characters, as people see them, a label has at most."""
 
+TITLE_LIMIT = 40
+"""How many characters, as people see them, a title made from a talk has at most."""
+
 LABEL_POINTS = 512
-"""How many code points it has at most: a character as people see it can hold any number."""
+"""How many code points a label has at most: a character as people see it can hold any number."""
 
 _SAMPLE = 20_000
 _KOREAN_SHARE = 0.15

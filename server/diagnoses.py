@@ -2,16 +2,15 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 
 from memory.findings import Finding
+from memory.last_backup import is_late
 from server.settings import Settings
 
 LEAST_FREE = 1_000_000_000
-LATE_AFTER = timedelta(days=2)
-"""Two periods of the scheduler: one backup may be under way, or be tried again."""
 
 
 def of_settings(settings: Settings) -> Iterator[Finding]:
@@ -27,7 +26,7 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
 
 def of_backups(settings: Settings, last: datetime | None, moment: datetime) -> Finding:
     """Whether there is a backup that was read back, and young enough."""
-    if last is not None and moment - last < LATE_AFTER:
+    if last is not None and not is_late(last, moment):
         return Finding("backups", "ok", f"the last good one is of {last:%Y-%m-%d %H:%M} UTC")
     said = (
         "there is no good one yet" if last is None else f"the last good one is of {last:%Y-%m-%d}"

@@ -1,19 +1,17 @@
 """Whether the server lives and whether it is ready, and how old the last good backup is."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from memory.errors import Unavailable
+from memory.last_backup import is_late
 from server.opening import Opening, State
 from server.resources import AppResources, Resources
 from server.schemas.health import AliveOut, BackupOut, ReadyOut
 from server.stores import Check
-
-LATE_AFTER = timedelta(days=2)
-"""Twice the time from one scheduled backup to the next."""
 
 router = APIRouter(tags=["health"])
 
@@ -65,9 +63,10 @@ async def _state(check: Check) -> State:
 
 async def _backup(resources: Resources) -> BackupOut:
     made_at = await resources.last_good.made_at()
-    age = datetime.now(UTC) - made_at if made_at else None
+    moment = datetime.now(UTC)
+    age = moment - made_at if made_at else None
     return BackupOut(
         made_at=made_at,
         age_seconds=int(age.total_seconds()) if age is not None else None,
-        late=resources.settings.backup_at is not None and (age is None or age > LATE_AFTER),
+        late=resources.settings.backup_at is not None and is_late(made_at, moment),
     )

@@ -13,10 +13,9 @@ from memory.passwords import Passwords
 from memory.records import Page
 from server.people import People
 from server.resources import open_agent
+from server.schemas.accounts import LONGEST, SHORTEST
 from server.settings import Settings, SettingsError, read_settings
 from server.stores import Stores, open_stores
-
-SHORTEST, LONGEST = 8, 128
 
 
 @dataclass(frozen=True, slots=True)

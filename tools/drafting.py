@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, Field
 
-from memory.archive_rules import check_content
+from memory.archive_rules import CATEGORY_LIMIT, check_content
 from memory.errors import Invalid
 from memory.protocols import Archive
 from memory.records import Near
-from memory.text import cut_label, language
+from memory.text import LABEL_LIMIT, cut_label, language
 from prompts import load
 from tools.choices import Choices
 from tools.labels import (
-    CATEGORY_LIMIT,
-    LABEL_LIMIT,
     category_problem,
     extract_label,
     label_problem,

@@ -3,7 +3,9 @@
 import re
 import unicodedata
 
+from memory.archive_rules import CATEGORY_LIMIT
 from memory.text import (
+    LABEL_LIMIT,
     LABEL_POINTS,
     cut_label,
     grapheme_count,
@@ -14,9 +16,6 @@ from memory.text import (
     words,
 )
 from tools.scripts import script_of
-
-LABEL_LIMIT = 30
-CATEGORY_LIMIT = 40
 
 _SAMPLE = 4_000
 _QUOTES = "\"'`“”‘’「」『』«»"

@@ -8,11 +8,11 @@ from memory.archive_rules import check_content
 from memory.errors import Conflict, Stale
 from memory.protocols import Archive
 from memory.records import Entry, Near, Source
-from memory.text import cut_label
+from memory.text import LABEL_LIMIT, cut_label
 from tools.caller import Caller
 from tools.drafting import Drafter
 from tools.errors import ToolFailed
-from tools.labels import LABEL_LIMIT, category_problem, extract_label, label_problem, tidy
+from tools.labels import category_problem, extract_label, label_problem, tidy
 from tools.overlap import merge, most_alike
 
 Outcome = Literal["saved", "already_saved", "updated"]

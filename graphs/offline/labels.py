@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphs.offline.relevance import folded_words
-from memory.text import cut_label, grapheme_count, language, sentences
-
-LABEL_LIMIT = 30
+from memory.text import LABEL_LIMIT, cut_label, grapheme_count, language, sentences
 
 _SAMPLE = 8_000
 _SENTENCES = 6

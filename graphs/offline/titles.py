@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from graphs.offline.intents import read_intent
 from graphs.offline.labels import label_of
 from graphs.offline.summary import Line
-from memory.text import language
-
-TITLE_LIMIT = 40
+from memory.text import TITLE_LIMIT, language
 
 _GREETING = {"ko": "인사", "en": "Greeting"}
 _ARCHIVE = {"ko": "저장한 항목", "en": "Saved entries"}

@@ -9,7 +9,10 @@ from server.schemas.fields import In, Moment, Out
 PASSWORD = "correct horse battery staple"  # noqa: S105 - an example
 SID = "3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-Password = Annotated[str, StringConstraints(min_length=8, max_length=128)]
+SHORTEST, LONGEST = 8, 128
+"""How many characters a password has."""
+
+Password = Annotated[str, StringConstraints(min_length=SHORTEST, max_length=LONGEST)]
 GivenSid = Annotated[
     str | None,
     Field(alias="tomatoSID", max_length=200, description="The session's id, for want of a header."),
@@ -24,14 +27,16 @@ class RegisterIn(In):
         max_length=128,
         examples=["토마토.lover"],
     )
-    password: Password = Field(description="8..128 characters.", examples=[PASSWORD])
+    password: Password = Field(
+        description=f"{SHORTEST}..{LONGEST} characters.", examples=[PASSWORD]
+    )
 
 
 class LoginIn(In):
     """A name and its password."""
 
     username: str = Field(description="In any case.", max_length=128, examples=["토마토.lover"])
-    password: str = Field(description="The password.", max_length=128, examples=[PASSWORD])
+    password: str = Field(description="The password.", max_length=LONGEST, examples=[PASSWORD])
 
 
 class SessionIn(In):
@@ -43,7 +48,7 @@ class SessionIn(In):
 class GoodbyeIn(SessionIn):
     """The password, to be sure."""
 
-    password: str = Field(description="The password.", max_length=128, examples=[PASSWORD])
+    password: str = Field(description="The password.", max_length=LONGEST, examples=[PASSWORD])
 
 
 class UserOut(Out):

@@ -6,21 +6,14 @@ from fastapi import Header, Path, Query
 from pydantic import AfterValidator, Field, model_validator
 
 from memory.records import Entry, Found
-from server.schemas.fields import In, Moment, Out, absent
+from server.schemas.fields import In, Moment, Out, absent, no_nul
 
 CONTENT = "Redis의 maxmemory-policy를 allkeys-lru로 바꾸면 오래된 키부터 지운다."
 SUMMARY = "Redis 메모리 정책 allkeys-lru"
 CATEGORY = "개발"
 ENTRY_ID = "entry_4f0c6a1b9d2e4c8377a0b1c2"
 
-
-def _no_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("it must not hold the NUL character")
-    return text
-
-
-Plain = Annotated[str, AfterValidator(_no_nul)]
+Plain = Annotated[str, AfterValidator(no_nul)]
 
 EntryId = Annotated[str, Path(description="The entry's id.", max_length=100, examples=[ENTRY_ID])]
 CategoryName = Annotated[

@@ -16,7 +16,7 @@ MAX_PAGE = 100
 PAGE = 20
 
 
-def _no_nul(text: str) -> str:
+def no_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("it must not hold the NUL character")
     return text
@@ -63,7 +63,7 @@ def absent(value: Any) -> bool:
 
 
 Text = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_MESSAGE), AfterValidator(_no_nul)
+    str, StringConstraints(min_length=1, max_length=MAX_MESSAGE), AfterValidator(no_nul)
 ]
 Title = Annotated[
     str,

@@ -4,19 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from server.schemas.fields import MAX_MESSAGE, Out
+from server.schemas.fields import MAX_MESSAGE, Out, no_nul
 
 MODEL = "tomato"
 MOST_MESSAGES = 2_000
 
-
-def _no_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("it must not hold the NUL character")
-    return text
-
-
-Words = Annotated[str, StringConstraints(max_length=20 * MAX_MESSAGE), AfterValidator(_no_nul)]
+Words = Annotated[str, StringConstraints(max_length=20 * MAX_MESSAGE), AfterValidator(no_nul)]
 
 
 class Given(BaseModel):
