@@ -32,7 +32,7 @@ class Plan:
     def ran(self) -> list[str]:
         """The signatures of the calls that run, in the order of ``to_run``."""
         both = zip(self.signatures, self.verdicts, strict=True)
-        return [one for one, verdict in both if verdict == "run"]
+        return [signature for signature, verdict in both if verdict == "run"]
 
     @property
     def stops(self) -> bool:
@@ -44,15 +44,17 @@ class Plan:
         return list(self._results(known))
 
     def _results(self, known: Mapping[str, Result]) -> Iterator[Result]:
-        for call, one, verdict in zip(self.calls, self.signatures, self.verdicts, strict=True):
+        judged = zip(self.calls, self.signatures, self.verdicts, strict=True)
+        for call, signature, verdict in judged:
             if verdict == "refuse":
                 yield Result(text=self.progress.refused[str(call["id"])], ok=False)
             elif verdict == "stop":
                 yield Result(text=_STOPPED, ok=False)
             elif verdict == "repeat":
-                yield Result(text=REPEATED + known[one].text, ok=known[one].ok)
+                first = known[signature]
+                yield Result(text=REPEATED + first.text, ok=first.ok)
             else:
-                yield known[one]
+                yield known[signature]
 
 
 def judge(calls: Sequence[ToolCall], progress: Progress) -> Plan:
@@ -60,14 +62,14 @@ def judge(calls: Sequence[ToolCall], progress: Progress) -> Plan:
     trail, seen = list(progress.trail), set(progress.results)
     signatures, verdicts = [], []
     for call in calls:
-        one = signature(call["name"], call["args"])
-        verdict: Verdict = "stop" if "stop" in verdicts else _verdict(trail, seen, one)
+        signature = signature_of(call["name"], call["args"])
+        verdict: Verdict = "stop" if "stop" in verdicts else _verdict(trail, seen, signature)
         if str(call["id"]) in progress.refused:
             verdict = "stop" if verdict == "stop" else "refuse"
         if verdict == "run":
-            seen.add(one)
-        trail.append(one)
-        signatures.append(one)
+            seen.add(signature)
+        trail.append(signature)
+        signatures.append(signature)
         verdicts.append(verdict)
     return Plan(calls=calls, signatures=signatures, verdicts=verdicts, progress=progress)
 
@@ -84,7 +86,9 @@ def after(
         result.ok and writes(call["name"]) for call, result in zip(plan.to_run, fresh, strict=True)
     )
     if wrote:
-        results = {one: result for one, result in results.items() if writes(_name(one))}
+        results = {
+            signature: result for signature, result in results.items() if writes(_name(signature))
+        }
     return replace(
         progress,
         messages=progress.messages + len(plan.calls),
@@ -95,18 +99,19 @@ def after(
     )
 
 
-def signature(name: str, args: Mapping[str, Any]) -> str:
+def signature_of(name: str, args: Mapping[str, Any]) -> str:
     """The same text for the same tool with the same arguments, in whatever order they come."""
     return f"{name} {json.dumps(args, sort_keys=True, ensure_ascii=False)}"
 
 
-def _name(one: str) -> str:
-    return one.partition(" ")[0]
+def _name(signature: str) -> str:
+    return signature.partition(" ")[0]
 
 
-def _verdict(trail: Sequence[str], seen: set[str], one: str) -> Verdict:
+def _verdict(trail: Sequence[str], seen: set[str], signature: str) -> Verdict:
     """A third time, or the fourth step of A, B, A, B, ends tool use; a second is a repeat."""
-    alternates = len(trail) >= 3 and trail[-2] == one and trail[-1] == trail[-3] != one
-    if alternates or (trail.count(one) >= 2 and (one in seen or trail[-2:] == [one, one])):
+    alternates = len(trail) >= 3 and trail[-2] == signature and trail[-1] == trail[-3] != signature
+    repeated = signature in seen or trail[-2:] == [signature, signature]
+    if alternates or (trail.count(signature) >= 2 and repeated):
         return "stop"
-    return "repeat" if one in seen else "run"
+    return "repeat" if signature in seen else "run"

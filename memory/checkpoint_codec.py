@@ -2,7 +2,7 @@
 
 A checkpoint is kept as a *head* (one small record) and *items*: each message of a list, and each
 large value, is one item, stored once in the *pool* of its thread and namespace under a sequence
-number. The head names its items as runs over these numbers, so that a list which grows at its end
+number. The head names its items as ranges of these numbers, so that a list which grows at its end
 and is cut at its front costs the new items and a few bytes, however long it is. Which of its items
 a pool has already is told by their digests, whatever was moved, removed or changed.
 """
@@ -25,8 +25,8 @@ INLINE_BYTES = 1024
 _FORMAT = 1
 _WHOLE = -1
 
-Runs = Sequence[tuple[int, int]]
-"""First and last sequence numbers of runs of items, in the order of their use."""
+Ranges = Sequence[tuple[int, int]]
+"""First and last sequence numbers of ranges of items, in the order of their use."""
 
 
 class Write(NamedTuple):
@@ -80,7 +80,7 @@ class Placed:
 
     head: Head
     new: Mapping[int, bytes]
-    runs: Runs
+    ranges: Ranges
     pool: Pool
 
 
@@ -141,27 +141,27 @@ def settle(drafted: Draft, pool: Pool, *, alone: bool = False, reuse: bool = Tru
             else:
                 known[key], following = following, following + 1
             new[known[key]] = item
-    runs = _runs(known[key] for key in digests)
+    ranges = _ranges(known[key] for key in digests)
     body = ormsgpack.packb(
-        [_FORMAT, list(chain.from_iterable(runs)), drafted.channels, drafted.rest]
+        [_FORMAT, list(chain.from_iterable(ranges)), drafted.channels, drafted.rest]
     )
     head = Head(drafted.id, drafted.parent, drafted.run, drafted.metadata, body)
-    return Placed(head, new, runs, Pool(following, known))
+    return Placed(head, new, ranges, Pool(following, known))
 
 
-def runs_of(head: Head) -> Runs:
-    """The runs of a head's items."""
+def ranges_of(head: Head) -> Ranges:
+    """The ranges of a head's items."""
     return _pairs(_body(head)[1])
 
 
-def numbers_in(runs: Runs) -> list[int]:
-    """The numbers of the items of ``runs``, in order; one may stand there more than once."""
-    return [number for first, last in runs for number in range(first, last + 1)]
+def numbers_in(ranges: Ranges) -> list[int]:
+    """The numbers of the items of ``ranges``, in order; one may stand there more than once."""
+    return [number for first, last in ranges for number in range(first, last + 1)]
 
 
-def gaps(runs: Iterable[tuple[int, int]], end: int) -> list[tuple[int, int]]:
-    """First and last of the stretches outside of all ``runs``, from 0 to ``end``, past them all."""
-    fences = [(-1, -1), *sorted(runs), (end, end)]
+def gaps(ranges: Iterable[tuple[int, int]], end: int) -> list[tuple[int, int]]:
+    """First and last of the stretches outside of all ``ranges``, from 0 to ``end``, past them."""
+    fences = [(-1, -1), *sorted(ranges), (end, end)]
     found, covered = [], -1
     for (_, last), (first, _) in pairwise(fences):
         covered = max(covered, last)
@@ -203,17 +203,17 @@ def _has_id(value: Any) -> bool:
     return bool(value.get("id") if type(value) is dict else getattr(value, "id", None))
 
 
-def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    runs: list[tuple[int, int]] = []
+def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    ranges: list[tuple[int, int]] = []
     for number in numbers:
-        if runs and runs[-1][1] + 1 == number:
-            runs[-1] = (runs[-1][0], number)
+        if ranges and ranges[-1][1] + 1 == number:
+            ranges[-1] = (ranges[-1][0], number)
         else:
-            runs.append((number, number))
-    return runs
+            ranges.append((number, number))
+    return ranges
 
 
-def _pairs(flat: Sequence[int]) -> Runs:
+def _pairs(flat: Sequence[int]) -> Ranges:
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 

@@ -75,7 +75,7 @@ def find_noise(content: str) -> Noise | None:
         return "number"
     if _BYTES.fullmatch(text.lower()):
         return "hash"
-    if not any(one.isalpha() and not one.isnumeric() for one in text):
+    if not any(char.isalpha() and not char.isnumeric() for char in text):
         return "number" if any(map(str.isnumeric, text)) else "symbols"
     return _worded_noise(text)
 
@@ -101,7 +101,7 @@ def _worded_noise(text: str) -> Noise | None:
 
 
 def _unprintable(text: str) -> int:
-    odd = sum(unicodedata.category(one) in _UNPRINTABLE and one not in "\n\r\t" for one in text)
+    odd = sum(unicodedata.category(char) in _UNPRINTABLE and char not in "\n\r\t" for char in text)
     return odd + text.count("\ufffd")
 
 

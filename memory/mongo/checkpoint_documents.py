@@ -31,7 +31,7 @@ from memory.checkpoint_codec import (
     Write,
     digest,
     numbers_in,
-    runs_of,
+    ranges_of,
     settle,
 )
 from memory.checkpoints import Found, Place, Query
@@ -226,7 +226,7 @@ def put_change(
 
 def collected(base: Base, head: Head | None, heads: Iterable[Head], gone: Iterable[str]) -> Change:
     """The update that leaves the items of ``heads`` only, ``head`` as the place's own."""
-    used = frozenset(number for one in heads for number in numbers_in(runs_of(one)))
+    used = frozenset(number for one in heads for number in numbers_in(ranges_of(one)))
     dropped = frozenset(base.sizes) - used
     after = replace(
         base,

@@ -14,7 +14,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
-from memory.checkpoint_codec import Draft, Head, Write, numbers_in, runs_of
+from memory.checkpoint_codec import Draft, Head, Write, numbers_in, ranges_of
 from memory.checkpoints import (
     BATCH,
     Found,
@@ -95,7 +95,7 @@ class MongoSaver(Saver):
                 if head is None:
                     return None
                 items = await self._items(place, document or {}, [head])
-                if items.keys() >= set(numbers_in(runs_of(head))):
+                if items.keys() >= set(numbers_in(ranges_of(head))):
                     self._remember(place, document, head, items)
                     return Stored(place, head, items, writes)
             return None  # it is being deleted
@@ -131,7 +131,7 @@ class MongoSaver(Saver):
     ) -> dict[int, bytes]:
         """The items of a place's document, and those of its pages that the heads need."""
         items = items_of(document)
-        missing = {n for head in heads for n in numbers_in(runs_of(head))} - items.keys()
+        missing = {n for head in heads for n in numbers_in(ranges_of(head))} - items.keys()
         pages = [page_id(place, page) for page in holding(pages_in(document), missing)]
         if pages:
             async for page in self._pages.find({"_id": {"$in": pages}}):
@@ -195,7 +195,7 @@ class MongoSaver(Saver):
                 _merged(writes_of(kept.get(head.id), head.id), writes_of(document, head.id)),
             )
             for head in heads
-            if head.id in alive and items.keys() >= set(numbers_in(runs_of(head)))
+            if head.id in alive and items.keys() >= set(numbers_in(ranges_of(head)))
         }
 
     async def _put(self, place: Place, drafted: Draft, *, alone: bool) -> None:

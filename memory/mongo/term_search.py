@@ -48,7 +48,7 @@ class _Category:
     async def among(self, entries: Collection[int]) -> list[int]:
         """Those of the entries that are of the category."""
         if self.numbers is not None:
-            return [one for one in entries if one in self.numbers]
+            return [number for number in entries if number in self.numbers]
         return await self._found({"$match": self._where | {"number": {"$in": list(entries)}}})
 
     async def _found(self, *steps: Document) -> list[int]:

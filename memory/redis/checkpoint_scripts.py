@@ -3,7 +3,7 @@
 Of each place (thread and namespace) there are four keys, all in the thread's hash slot:
 
     items   hash   number -> item, r -> revision, s -> next number
-    heads   hash   checkpoint id -> its runs as text, a line feed, the packed head
+    heads   hash   checkpoint id -> its ranges as text, a line feed, the packed head
     ids     sorted set of checkpoint ids, all of score 0: in the order of their bytes
     writes  hash   length of a checkpoint id, it, index and task -> packed write
 
@@ -13,18 +13,18 @@ Only commands of Redis 7.0 and Valkey are used, and no module.
 _COMMON = """
 local items, heads, ids, writes = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
-local function add_runs(runs, head)
+local function add_ranges(ranges, head)
   for first, last in string.gmatch(string.match(head, '^[^\\n]*'), '(%d+)-(%d+)') do
-    runs[#runs + 1] = {tonumber(first), tonumber(last)}
+    ranges[#ranges + 1] = {tonumber(first), tonumber(last)}
   end
 end
 
-local function sweep(runs)
+local function sweep(ranges)
   for _, field in ipairs(redis.call('HKEYS', items)) do
     local number, used = tonumber(field), false
     if number then
-      for _, run in ipairs(runs) do
-        if number >= run[1] and number <= run[2] then used = true break end
+      for _, range in ipairs(ranges) do
+        if number >= range[1] and number <= range[2] then used = true break end
       end
       if not used then redis.call('HDEL', items, field) end
     end
@@ -65,10 +65,10 @@ if id == '' then
 end
 local head = redis.call('HGET', heads, id)
 if not head then return false end
-local runs, found = {}, {}
-add_runs(runs, head)
-for _, run in ipairs(runs) do
-  for number = run[1], run[2] do
+local ranges, found = {}, {}
+add_ranges(ranges, head)
+for _, range in ipairs(ranges) do
+  for number = range[1], range[2] do
     local item = redis.call('HGET', items, number)
     if not item then return false end
     found[#found + 1] = tostring(number)
@@ -101,9 +101,9 @@ redis.call('HSET', heads, id, head)
 redis.call('ZADD', ids, 0, id)
 redis.call('SADD', namespaces, namespace)
 if alone == '1' then
-  local runs, gone = {}, {}
-  add_runs(runs, head)
-  sweep(runs)
+  local ranges, gone = {}, {}
+  add_ranges(ranges, head)
+  sweep(ranges)
   for _, other in ipairs(replaced) do gone[other] = other ~= id end
   -- Those of newer checkpoints stay: tasks write before their checkpoint is stored.
   for _, field in ipairs(redis.call('HKEYS', writes)) do
@@ -149,10 +149,10 @@ end
 if redis.call('EXISTS', heads) == 0 then
   redis.call('DEL', items)
 else
-  local runs = {}
-  for _, head in ipairs(redis.call('HVALS', heads)) do add_runs(runs, head) end
+  local ranges = {}
+  for _, head in ipairs(redis.call('HVALS', heads)) do add_ranges(ranges, head) end
   redis.call('HSET', items, 'r', ARGV[1])
-  sweep(runs)
+  sweep(ranges)
 end
 return 1
 """

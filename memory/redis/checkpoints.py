@@ -274,9 +274,9 @@ class RedisSaver(Saver):
 
 def _packed(placed: Placed) -> bytes:
     head = placed.head
-    runs = ",".join(f"{first}-{last}" for first, last in placed.runs)
+    ranges = ",".join(f"{first}-{last}" for first, last in placed.ranges)
     packed = ormsgpack.packb([head.parent, head.run, head.metadata, head.body])
-    return runs.encode() + b"\n" + packed
+    return ranges.encode() + b"\n" + packed
 
 
 def _head(checkpoint_id: str, packed: bytes) -> Head:

@@ -8,11 +8,11 @@ from memory.checkpoint_codec import (
     Draft,
     Head,
     Pool,
-    Runs,
+    Ranges,
     Write,
     digest,
     gaps,
-    runs_of,
+    ranges_of,
     settle,
 )
 from memory.checkpoints import (
@@ -108,7 +108,7 @@ class SQLiteSaver(Saver):
             for where in _places(connection, thread):
                 head = _head(connection, where, None)
                 if head is not None and not self._needs_ancestors(head):
-                    _keep_only(connection, where, head.id, runs_of(head))
+                    _keep_only(connection, where, head.id, ranges_of(head))
 
         await self._database.write(prune)
 
@@ -170,19 +170,19 @@ def _stored(connection: sqlite3.Connection, found: Found) -> Stored:
         "WHERE thread = ? AND namespace = ? AND checkpoint = ?",
         (*found.place, found.head.id),
     )
-    items = _items(connection, found.place, runs_of(found.head))
+    items = _items(connection, found.place, ranges_of(found.head))
     return Stored(*found, items, [Write(*row) for row in writes])
 
 
-def _items(connection: sqlite3.Connection, place: Place, runs: Runs) -> dict[int, bytes]:
+def _items(connection: sqlite3.Connection, place: Place, ranges: Ranges) -> dict[int, bytes]:
     items: dict[int, bytes] = {}
-    for run in runs:
+    for one in ranges:
         items.update(
             tuple(row)
             for row in connection.execute(
                 "SELECT number, data FROM checkpoint_items "
                 "WHERE thread = ? AND namespace = ? AND number BETWEEN ? AND ?",
-                (*place, *run),
+                (*place, *one),
             )
         )
     return items
@@ -200,13 +200,13 @@ def _put(connection: sqlite3.Connection, where: Place, drafted: Draft, *, alone:
         (*where, head.id, head.parent, head.run, head.metadata, head.body),
     )
     if alone:
-        _keep_only(connection, where, head.id, placed.runs)
+        _keep_only(connection, where, head.id, placed.ranges)
 
 
 def _pool(connection: sqlite3.Connection, place: Place) -> Pool:
     """What a new checkpoint may share: the items of the newest one."""
     newest = _head(connection, place, None)
-    items = {} if newest is None else _items(connection, place, runs_of(newest))
+    items = {} if newest is None else _items(connection, place, ranges_of(newest))
     return Pool(_end(connection, place), {digest(data): number for number, data in items.items()})
 
 
@@ -221,7 +221,7 @@ def _end(connection: sqlite3.Connection, place: Place) -> int:
 
 
 def _keep_only(
-    connection: sqlite3.Connection, place: Place, checkpoint_id: str, runs: Runs
+    connection: sqlite3.Connection, place: Place, checkpoint_id: str, ranges: Ranges
 ) -> None:
     """Delete all of a place but one checkpoint, and writes of newer ones that will come."""
     connection.execute(
@@ -234,16 +234,16 @@ def _keep_only(
         "DELETE FROM checkpoints WHERE thread = ? AND namespace = ? AND id <> ?",
         (*place, checkpoint_id),
     )
-    _keep_items(connection, place, runs)
+    _keep_items(connection, place, ranges)
 
 
 def _keep_items(
-    connection: sqlite3.Connection, place: Place, runs: Iterable[tuple[int, int]]
+    connection: sqlite3.Connection, place: Place, ranges: Iterable[tuple[int, int]]
 ) -> None:
     connection.executemany(
         "DELETE FROM checkpoint_items "
         "WHERE thread = ? AND namespace = ? AND number BETWEEN ? AND ?",
-        [(*place, *gap) for gap in gaps(runs, _end(connection, place))],
+        [(*place, *gap) for gap in gaps(ranges, _end(connection, place))],
     )
 
 
@@ -264,7 +264,7 @@ def _delete_runs(connection: sqlite3.Connection, runs: Sequence[str]) -> None:
             f"SELECT {_HEAD} FROM checkpoints WHERE thread = ? AND namespace = ?",  # noqa: S608
             where,
         )
-        _keep_items(connection, where, [run for row in heads for run in runs_of(Head(*row))])
+        _keep_items(connection, where, [one for row in heads for one in ranges_of(Head(*row))])
 
 
 def _copy(connection: sqlite3.Connection, source: str, target: str) -> None:

@@ -3,7 +3,7 @@
 from langchain_core.messages.tool import ToolCall
 
 from graphs.limits import Progress, Result
-from graphs.repetition import REPEATED, Verdict, after, judge, signature
+from graphs.repetition import REPEATED, Verdict, after, judge, signature_of
 
 WRITERS = {"save"}
 
@@ -64,7 +64,7 @@ def test_the_same_write_is_not_done_twice() -> None:
 
 def test_a_repeat_carries_its_first_result_with_a_word() -> None:
     call = ToolCall(name="look", args={"q": "가"}, id="1", type="tool_call")
-    one = signature("look", {"q": "가"})
+    one = signature_of("look", {"q": "가"})
     known = Result(text="찾음", ok=True)
     progress = Progress(number=1, soft=1, hard=2, trail=(one,), results={one: known})
     (result,) = judge([call], progress).results([])
@@ -80,6 +80,6 @@ def test_refused_calls_have_their_reason() -> None:
 
 
 def test_the_order_of_arguments_does_not_matter() -> None:
-    assert signature("t", {"a": 1, "b": {"c": 2, "d": 3}}) == signature(
+    assert signature_of("t", {"a": 1, "b": {"c": 2, "d": 3}}) == signature_of(
         "t", {"b": {"d": 3, "c": 2}, "a": 1}
     )

@@ -20,7 +20,7 @@ from memory.checkpoint_codec import (
     gaps,
     metadata_of,
     numbers_in,
-    runs_of,
+    ranges_of,
     settle,
 )
 
@@ -39,7 +39,9 @@ VALUES = (
     | st.sampled_from(["긴 글 " * 500, [{"id": "a", "n": 1}, {"id": "b"}], [{"id": ""}], []])
 )
 CHANNELS = st.dictionaries(st.sampled_from(["messages", "more", "기억"]), VALUES, max_size=3)
-RUNS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5)).map(lambda r: (r[0], r[0] + r[1])))
+RANGES = st.lists(
+    st.tuples(st.integers(0, 30), st.integers(0, 5)).map(lambda r: (r[0], r[0] + r[1]))
+)
 
 
 def _checkpoint(values: dict[str, Any], number: int = 1) -> Checkpoint:
@@ -73,16 +75,16 @@ def test_checkpoints_come_back_from_shared_items(history: list[dict[str, Any]]) 
     assert len(set(items.values())) == len(items)
     for checkpoint, head in heads:
         assert checkpoint_of(SERDE, head, items) == checkpoint
-        assert set(numbers_in(runs_of(head))) <= items.keys()
+        assert set(numbers_in(ranges_of(head))) <= items.keys()
         assert head.parent == "0000"
         assert head.run == metadata_of(SERDE, head)["run_id"]
 
 
-@given(RUNS, st.integers(36, 40))
-def test_gaps_are_what_no_run_covers(runs: list[tuple[int, int]], end: int) -> None:
-    covered = {number for first, last in runs for number in range(first, last + 1)}
+@given(RANGES, st.integers(36, 40))
+def test_gaps_are_what_no_range_covers(ranges: list[tuple[int, int]], end: int) -> None:
+    covered = {number for first, last in ranges for number in range(first, last + 1)}
 
-    assert numbers_in(gaps(runs, end)) == [n for n in range(end) if n not in covered]
+    assert numbers_in(gaps(ranges, end)) == [n for n in range(end) if n not in covered]
 
 
 def _talk(first: int, last: int) -> list[BaseMessage]:
@@ -96,7 +98,7 @@ def test_growing_and_trimming_costs_what_is_new(length: int) -> None:
     after = _settled(_checkpoint({"messages": _talk(2, length + 2)}, 2), before.pool)
 
     assert len(after.new) == 2
-    assert after.runs == [(3, length + 2)]
+    assert after.ranges == [(3, length + 2)]
     assert len(after.head.body) < 300
 
 
@@ -108,7 +110,7 @@ def test_an_edit_costs_the_edited_message() -> None:
     after = _settled(_checkpoint({"messages": edited}, 2), before.pool)
 
     assert len(after.new) == 1
-    assert after.runs == [(1, 7), (21, 21), (10, 20)]
+    assert after.ranges == [(1, 7), (21, 21), (10, 20)]
 
 
 def test_large_values_are_stored_once_and_small_ones_inline() -> None:
@@ -125,4 +127,4 @@ def test_a_newer_format_is_refused() -> None:
     head = Head("1", None, None, b"\x00", b"\x94\x63\x90\x80\xc0")
 
     with pytest.raises(ValueError, match="format"):
-        runs_of(head)
+        ranges_of(head)
