@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from graphs.forgetting import Forgetting
 from memory.accounts import Sessions, Users
 from memory.blobs import Blobs
-from memory.errors import Conflict
+from memory.errors import Conflict, NotFound
 from memory.protocols import Archive, Rooms
 from memory.runs import Runs
 from memory.usage import UsageRecords
@@ -39,19 +39,30 @@ class AccountDeletion:
         """
         await self.users.set_disabled(uid, True)
         await self.sessions.close_all(uid)
-        for room_id in await self.rooms.ids(uid):
-            await self._room(uid, room_id)
-        while entries := (await self.archive.page(uid, limit=PAGE)).items:
+        await self._content(uid)
+        await self.usage.delete_all(uid)
+        # Sessions that were being opened meanwhile, and what requests from before still brought.
+        await self.sessions.close_all(uid)
+        await self._content(uid)
+        await self.users.delete(uid)
+        await self.forgetting.wipe()
+
+    async def _content(self, uid: str) -> None:
+        """Delete rooms and entries until there are none."""
+        found = True
+        while found:
+            rooms = await self.rooms.ids(uid)
+            for room_id in rooms:
+                with suppress(NotFound):
+                    await self._room(uid, room_id)
+            entries = (await self.archive.page(uid, limit=PAGE)).items
             for entry in entries:
-                await self.archive.delete(uid, entry.id)
+                with suppress(NotFound):
+                    await self.archive.delete(uid, entry.id)
+            found = bool(rooms or entries)
         await self.forgetting.wipe()
         # After the wipe, which takes the blobs of deleted entries, nothing should be left here.
         await self.blobs.delete_all(uid)
-        await self.usage.delete_all(uid)
-        # Sessions that were being opened meanwhile.
-        await self.sessions.close_all(uid)
-        await self.users.delete(uid)
-        await self.forgetting.wipe()
 
     async def _room(self, uid: str, room_id: str) -> None:
         """Delete a room, its running turn stopped first."""

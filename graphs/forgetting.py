@@ -2,14 +2,19 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
+from graphs.open_turns import OpenTurns
 from graphs.upkeep import Upkeep
+from memory.errors import Conflict
 from memory.protocols import History, Rooms
 from memory.records import Deleted, Room
 from memory.runs import Runs
+
+T = TypeVar("T")
 
 
 class Forgetting:
@@ -24,6 +29,7 @@ class Forgetting:
         rooms: Rooms,
         history: History,
         runs: Runs,
+        open_turns: OpenTurns,
         checkpointer: BaseCheckpointSaver[Any],
         upkeep: Upkeep,
         wipe: Callable[[], Awaitable[None]],
@@ -31,6 +37,7 @@ class Forgetting:
         self._rooms = rooms
         self._history = history
         self._runs = runs
+        self._open_turns = open_turns
         self._checkpointer = checkpointer
         self._upkeep = upkeep
         self.wipe = wipe
@@ -40,12 +47,8 @@ class Forgetting:
 
         NotFound ``message_not_found`` or Conflict ``room_busy``: then nothing is deleted.
         """
-        # The checkpoint first: it is only a copy, made again from the history when it is missing.
-        await self._checkpointer.adelete_thread(room.id)
-        deleted = await self._history.delete(room.owner, room.id, keys)
-        # And once more: a turn may have ended between the two.
-        await self._checkpointer.adelete_thread(room.id)
-        await self._runs.forget(room.id)
+        delete = partial(self._history.delete, room.owner, room.id, keys)
+        deleted = await self._with_copies(room, delete)
         left = await self._rooms.get(room.owner, room.id)
         if deleted.title_cleared:
             self._upkeep.title_soon(left)
@@ -58,9 +61,25 @@ class Forgetting:
 
     async def room(self, room: Room) -> None:
         """Delete a room and all that is kept of it; Conflict ``room_busy`` while a turn runs."""
-        # While a copy can't be deleted, the room stays: asked again, it is then deleted whole.
-        await self._checkpointer.adelete_thread(room.id)
-        await self._rooms.delete(room.owner, room.id)
+        await self._with_copies(room, partial(self._rooms.delete, room.owner, room.id))
+        await self.wipe()
+
+    async def _with_copies(self, room: Room, delete: Callable[[], Awaitable[T]]) -> T:
+        """Delete, and what is copied of it: checkpoints, which are made again, and events.
+
+        The copies go first: while they can't be reached nothing is deleted, and who asks again is
+        not told that it is gone. And once more after it, for a turn may have ended between.
+        """
+        await self._drop_copies(room)
+        try:
+            deleted = await delete()
+        except Conflict as conflict:
+            if not await self._open_turns.closed(room.owner, conflict):
+                raise
+            deleted = await delete()
+        await self._drop_copies(room)
+        return deleted
+
+    async def _drop_copies(self, room: Room) -> None:
         await self._checkpointer.adelete_thread(room.id)
         await self._runs.forget(room.id)
-        await self.wipe()

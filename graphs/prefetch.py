@@ -22,9 +22,15 @@ class Prefetch:
         self._reading = asyncio.create_task(self._read(owner, room_id))
         self._reading.add_done_callback(_seen)
 
-    async def checkpoint(self) -> CheckpointTuple | None:
-        """The newest checkpoint; raises what its saver does."""
-        return (await self._reading)[0]
+    async def checkpoint(self, *, deletions: int) -> CheckpointTuple | None:
+        """The newest checkpoint, none from before one of so many deletions in the room.
+
+        A turn that fails writes back what it was given: of a text that was deleted meanwhile
+        nothing may come with it. Raises what the saver does.
+        """
+        found = (await self._reading)[0]
+        fits = found and found.checkpoint["channel_values"].get("deletions", 0) == deletions
+        return found if fits else None
 
     async def digest(self) -> str:
         """The digest; raises what the archive does."""

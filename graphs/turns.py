@@ -17,13 +17,14 @@ from graphs.fallback import cancelled_words, queued_words
 from graphs.gate import Gate
 from graphs.limits import Limits
 from graphs.model_errors import ModelError
+from graphs.open_turns import OpenTurns
 from graphs.prefetch import Prefetch
 from graphs.state import ChatContext, ChatEvent
 from graphs.talk import Talk, answer_of, shown
 from graphs.upkeep import Upkeep, summary_state
 from memory.checkpoints import PREFETCHED
-from memory.errors import Conflict, Invalid, NotFound, StoreError
-from memory.events import ERROR, MESSAGE, NOTICE, RUN, error_data, message_data, run_data
+from memory.errors import Conflict, Invalid, StoreError
+from memory.events import ERROR, INTERNAL, MESSAGE, NOTICE, RUN, error_data, message_data, run_data
 from memory.keys import new_id
 from memory.protocols import History, RunRecords
 from memory.records import Message, Room, Run, Status, Turn
@@ -58,6 +59,7 @@ class Turns:
         history: History,
         records: RunRecords,
         runs: Runs,
+        open_turns: OpenTurns,
         upkeep: Upkeep,
         prefetch: Callable[[str, str], Prefetch],
         tools: Sequence[str],
@@ -67,6 +69,7 @@ class Turns:
         self._history = history
         self._records = records
         self._runs = runs
+        self._open_turns = open_turns
         self._upkeep = upkeep
         self._prefetch = prefetch
         self._tools = frozenset(tools)
@@ -136,19 +139,9 @@ class Turns:
         try:
             return await self._history.begin(run, message)
         except Conflict as conflict:
-            if conflict.code != "room_busy" or not await self._free(run, conflict):
+            if not await self._open_turns.closed(run.owner, conflict):
                 raise
             return await self._history.begin(run, message)
-
-    async def _free(self, run: Run, busy: Conflict) -> bool:
-        """Close the room's open turn if nobody works on it any more."""
-        try:
-            stale = await self._records.get(run.owner, str(busy.details["run_id"]))
-        except NotFound:
-            return True  # it has ended a moment ago, or was refused itself
-        if await self._runs.alive(stale):
-            return False
-        return await self._history.abandon(stale)
 
     async def _same(self, run: Run) -> Run:
         known = await self._known(run)
@@ -214,18 +207,25 @@ class Turns:
             emit(NOTICE, {"kind": "cancelled", "detail": cancelled_words(question)})
             return "stopped", None
         except (ModelError, StoreError) as error:
-            # The answer may be whole and only its checkpoint lost: the history is what counts.
-            if talk.answered:
-                return "complete", None
-            return "failed", (error.code, str(error))
-        return "complete", None
+            failure = error.code, str(error)
+        except Exception:  # noqa: BLE001 - what nobody foresaw must not leave the turn open
+            _log.exception("turn failed", extra={"run_id": begun.turn.run_id})
+            failure = INTERNAL
+        else:
+            return "complete", None
+        # The answer may be whole and only its checkpoint lost: the history is what counts.
+        return ("complete", None) if talk.answered else ("failed", failure)
 
     async def _run(self, begun: _Begun, hear: Callable[[ChatEvent], None]) -> None:
-        turn, room, prefetch = begun.turn, begun.turn.room, begun.prefetch
-        named = {"thread_id": room.id, PREFETCHED: prefetch.checkpoint if prefetch else None}
+        turn, room = begun.turn, begun.turn.room
+        prefetch = begun.prefetch or self._prefetch(room.owner, room.id)
+        state = partial(prefetch.checkpoint, deletions=room.deletions)
         steps = self._graph.astream(
             {"messages": [HumanMessage(id=turn.question.key, content=turn.question.content)]},
-            {"configurable": named, "recursion_limit": self._most_steps},
+            {
+                "configurable": {"thread_id": room.id, PREFETCHED: state},
+                "recursion_limit": self._most_steps,
+            },
             context=ChatContext(
                 user=room.owner,
                 room_id=room.id,
@@ -234,7 +234,7 @@ class Turns:
                 deletions=room.deletions,
                 summary=summary_state(room.summary),
                 tools=None if begun.tools is None else tuple(begun.tools),
-                digest=prefetch.digest if prefetch else None,
+                digest=prefetch.digest,
                 hear=hear,
             ),
             stream_mode=[],  # what is said is heard

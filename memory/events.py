@@ -30,6 +30,10 @@ def usage_data(usage: Usage | None) -> Mapping[str, int] | None:
     return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
 
 
+INTERNAL = ("internal", "Something went wrong on our side.")
+"""The code and words of an error that nobody foresaw; only the log tells more."""
+
+
 def error_data(code: str, message: str, request_id: str) -> Mapping[str, Any]:
     return {"code": code, "message": message, "request_id": request_id}
 

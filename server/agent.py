@@ -16,6 +16,7 @@ from graphs.archivist import build_archivist_graph
 from graphs.chat import build_chat_graph
 from graphs.forgetting import Forgetting
 from graphs.limits import Limits
+from graphs.open_turns import OpenTurns
 from graphs.prefetch import Prefetch
 from graphs.preview import Preview
 from graphs.summary import build_summary_graph
@@ -139,10 +140,12 @@ def build_agent(
             after_tokens=settings.folding_tokens, after_turns=settings.summary_after_turns
         ),
     )
+    open_turns = OpenTurns(history=stores.history, records=stores.run_records, runs=runs)
     forgetting = Forgetting(
         rooms=stores.rooms,
         history=stores.history,
         runs=runs,
+        open_turns=open_turns,
         checkpointer=checkpointer,
         upkeep=upkeep,
         wipe=stores.forget,
@@ -175,6 +178,7 @@ def build_agent(
             history=stores.history,
             records=stores.run_records,
             runs=observed(runs, *watches),
+            open_turns=open_turns,
             upkeep=upkeep,
             prefetch=partial(Prefetch, checkpointer, prompt),
             tools=names,

@@ -227,6 +227,30 @@ def everywhere(request: pytest.FixtureRequest, settings: Settings) -> Settings:
     return settings.model_copy(update=update)
 
 
+async def test_what_is_asked_while_an_account_is_deleted_goes_with_it(everywhere: Settings) -> None:
+    async with living(everywhere) as app, client_of(app) as client:
+        mine = bearer(await signed_up(client, PERSON | {"username": "zq.marker"}))
+
+        async def ask(number: int) -> int:
+            await asyncio.sleep(number * 0.004)
+            said = f"{MARKER} {number}"
+            asked = {"model": "tomato", "messages": [{"role": "user", "content": said}]}
+            saved = {"content": said, "summary": MARKER, "category": MARKER}
+            path, body = [("/v1/chat/completions", asked), ("/api/archive", saved)][number % 2]
+            return (await client.post(path, json=body, headers=mine)).status_code
+
+        asking = [asyncio.create_task(ask(number)) for number in range(60)]
+        await asyncio.sleep(0.05)
+        gone = await client.request(
+            "DELETE", "/api/auth/me", json={"password": PERSON["password"]}, headers=mine
+        )
+        assert gone.status_code == 204, gone.text
+        answered = await asyncio.gather(*asking)
+        assert {200, 201, 401} & set(answered)
+        found = await asyncio.to_thread(places_of, everywhere)
+    assert found == []
+
+
 async def test_a_deleted_account_is_gone_to_the_last_byte(everywhere: Settings) -> None:
     async with living(everywhere) as app, client_of(app) as client:
         mine = bearer(await signed_up(client, PERSON | {"username": "zq.marker"}))

@@ -18,6 +18,7 @@ from graphs.chat import build_chat_graph
 from graphs.forgetting import Forgetting
 from graphs.limits import Limits
 from graphs.model_errors import ModelUnavailable
+from graphs.open_turns import OpenTurns
 from graphs.prefetch import Prefetch
 from graphs.summary import build_summary_graph
 from graphs.system_prompt import SystemPrompt
@@ -75,6 +76,7 @@ class House:
             summaries=build_summary_graph(summarizer),
             folding=FOLDING,
         )
+        open_turns = OpenTurns(history=self.history, records=self.records, runs=self.runs)
         self.turns = Turns(
             build_chat_graph(
                 self.model,
@@ -86,6 +88,7 @@ class House:
             history=self.history,
             records=self.records,
             runs=self.runs,
+            open_turns=open_turns,
             upkeep=self.upkeep,
             prefetch=partial(Prefetch, self.checkpointer, SystemPrompt(None, digest_tokens=0)),
             tools=[tool.name for tool in tools],
@@ -95,6 +98,7 @@ class House:
             rooms=self.rooms,
             history=self.history,
             runs=self.runs,
+            open_turns=open_turns,
             checkpointer=self.checkpointer,
             upkeep=self.upkeep,
             wipe=database.forget,
@@ -244,12 +248,13 @@ async def test_what_was_read_for_a_refused_turn_may_have_failed(build: Build) ->
     assert complaints == []
 
 
-async def test_a_failed_model_is_told_and_the_room_goes_on(build: Build) -> None:
-    async def fails(turn: int) -> AsyncIterator[AIMessageChunk]:
-        if turn >= 0:
-            raise ModelUnavailable
-        yield AIMessageChunk(content="")
+async def fails(turn: int) -> AsyncIterator[AIMessageChunk]:
+    if turn >= 0:
+        raise ModelUnavailable
+    yield AIMessageChunk(content="")
 
+
+async def test_a_failed_model_is_told_and_the_room_goes_on(build: Build) -> None:
     house = build(fails)
     room = await house.rooms.create(ME)
     events = await house.ask(room, "hello", request_id="req-1")
@@ -418,6 +423,84 @@ async def test_forgetting_a_room_leaves_no_trace(build: Build) -> None:
     await house.forgetting.room(await house.rooms.get(ME, room.id))
     for file in house.database.path.parent.iterdir():
         assert b"marker-5521" not in file.read_bytes()
+
+
+async def test_a_failed_turn_brings_back_nothing_that_was_deleted_meanwhile(build: Build) -> None:
+    saver = SQLiteSaver(build.database, keep="latest")
+    house = build(answers, checkpointer=saver)
+    room = await house.rooms.create(ME)
+    await house.ask(room, "marker-8812")
+    early = Prefetch(saver, SystemPrompt(None, digest_tokens=0), ME, room.id)
+    await early.digest()
+    keys = [message.key for message in await house.messages(room)]
+    await house.forgetting.messages(await house.rooms.get(ME, room.id), keys)
+    house.turns._prefetch = lambda owner, room_id: early
+    house.model.behaviours = [fails]
+    assert names(await house.ask(room, "and now?")) == ["run", "error", "done"]
+    await build.database.forget()
+    for file in house.database.path.parent.iterdir():
+        assert b"marker-8812" not in file.read_bytes()
+
+
+async def test_a_turn_that_could_not_be_stored_is_in_no_deletions_way(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build(answers)
+    room = await house.rooms.create(ME)
+
+    async def away(*args: Any, **kwargs: Any) -> Room:
+        raise Unavailable("away")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(house.history, "end", away)
+        assert names(await house.ask(room, "hello")) == ["run", "token", "error", "done"]
+    room = await house.rooms.get(ME, room.id)
+    assert room.running is not None
+    question = (await house.messages(room))[0]
+    await house.forgetting.messages(room, [question.key])
+    assert await house.messages(room) == []
+    await house.forgetting.room(await house.rooms.get(ME, room.id))
+    with pytest.raises(NotFound):
+        await house.rooms.get(ME, room.id)
+
+
+async def test_what_nobody_foresaw_ends_the_turn_too(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build(answers)
+    room = await house.rooms.create(ME)
+
+    def boom(event: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("graphs.turns.shown", boom)
+        events = await house.ask(room, "hello")
+    assert names(events) == ["run", "error", "message", "done"]
+    assert events[1].data["code"] == "internal"
+    assert (await house.rooms.get(ME, room.id)).running is None
+    assert {message.status for message in await house.messages(room)} == {"failed"}
+    assert names(await house.ask(room, "again"))[-1] == "done"
+
+
+async def test_while_events_cant_be_dropped_nothing_is_deleted(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = build(answers)
+    room = await house.rooms.create(ME)
+    await house.ask(room, "hello")
+    keys = [message.key for message in await house.messages(room)]
+
+    async def away(room_id: str) -> None:
+        raise Unavailable("away")
+
+    with monkeypatch.context() as board:
+        board.setattr(house.runs, "forget", away)
+        for deletion in (house.forgetting.messages(room, keys), house.forgetting.room(room)):
+            with pytest.raises(Unavailable):
+                await deletion
+    assert [message.key for message in await house.messages(room)] == keys
+    assert (await house.forgetting.messages(room, keys)).deleted == tuple(keys)
 
 
 async def test_rapid_first_turns_make_one_title(
