@@ -21,7 +21,8 @@ from typing import Any
 import orjson
 
 from memory.archive_rules import check_category, check_content, check_label
-from memory.errors import Conflict, Invalid
+from memory.conflicts import too_many_files
+from memory.errors import Invalid
 from memory.file_rules import MOST_FILES, check_file_name, content_type_of
 from memory.keys import new_id
 from memory.records import Entry, File, Source
@@ -116,7 +117,7 @@ def _entry(fields: Mapping[str, Any], owner: str) -> Entry:
 def _files(given: Any) -> tuple[File, ...]:
     files = tuple(_file(_object("files", one)) for one in _list("files", given))
     if len(files) > MOST_FILES:
-        raise Conflict(f"An entry has at most {MOST_FILES} files.", code="too_many_files")
+        raise too_many_files(MOST_FILES)
     if len({file.name for file in files}) < len(files):
         raise Invalid.field("files", "two of them have the same name")
     return files

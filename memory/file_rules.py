@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from memory.conflicts import too_many_files
 from memory.errors import Conflict, Invalid, Stale
 from memory.records import File
 
@@ -75,4 +76,4 @@ def refuse_put(there: File | None, *, overwrite: bool, if_match: str | None) -> 
 def refuse_more(files: int) -> None:
     """Conflict ``too_many_files`` if an entry with that many can take no other."""
     if files >= MOST_FILES:
-        raise Conflict(f"An entry has at most {MOST_FILES} files.", code="too_many_files")
+        raise too_many_files(MOST_FILES)

@@ -20,6 +20,7 @@ from memory.archive_rules import (
     new_entry,
     refuse_stale,
 )
+from memory.conflicts import duplicate
 from memory.contents import Contents, Placed, placed, whole
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import Conflict, NotFound, Stale
@@ -107,11 +108,7 @@ class MongoArchive:
         where = {"owner": entry.owner, "fingerprint": made.fingerprint}
         known = await self._entries.find_one(where, {"_id": 1}, session=session)
         if known is not None and known["_id"] != entry.id:
-            raise Conflict(
-                "This content is in the archive already.",
-                code="duplicate",
-                details={"id": known["_id"]},
-            )
+            raise duplicate(known["_id"])
 
     async def get(self, owner: str, entry_id: str) -> Entry:
         for last in (False, True):

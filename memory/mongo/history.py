@@ -11,6 +11,7 @@ from datetime import datetime
 from pymongo import ASCENDING, DESCENDING, ReplaceOne, ReturnDocument
 from pymongo.write_concern import WriteConcern
 
+from memory.conflicts import room_busy, run_exists, turn_closed
 from memory.errors import Conflict, NotFound
 from memory.keys import LAST_INDEX, message_key, turn_of
 from memory.mongo.database import Document, MongoDatabase, Session
@@ -58,7 +59,7 @@ class MongoHistory:
             if before is None:
                 await self._refuse_known_key(run)
                 await closed_document(self._database, run.owner, run.room_id)
-                raise _busy(run.id)  # it was, until a moment ago
+                raise room_busy(run.id)  # it was, until a moment ago
             try:
                 await self._refuse_known_key(run)
             except Conflict:
@@ -84,7 +85,7 @@ class MongoHistory:
             key = {"owner": run.owner, "room": run.room_id, "idempotency_key": run.idempotency_key}
             known = await self._runs.find_one(key, {"_id": 1})
         if known is not None:
-            raise _run_exists(known["_id"])
+            raise run_exists(known["_id"])
 
     async def _newest_run_of(self, run: Run) -> Document | None:
         """The run in the room's document that has the same key, and is another."""
@@ -126,7 +127,7 @@ class MongoHistory:
                 return_document=ReturnDocument.AFTER,
             )
         if document is None:
-            raise Conflict("This turn was closed by another.", code="turn_closed")
+            raise turn_closed()
         return room_from(document)
 
     async def abandon(self, run: Run) -> bool:
@@ -340,13 +341,3 @@ def _older(
 
 def _open_in(run: Run) -> Document:
     return {"_id": run.room_id, "owner": run.owner, "open.run_id": run.id}
-
-
-def _busy(run_id: str) -> Conflict:
-    return Conflict("A turn is running in this room.", code="room_busy", details={"run_id": run_id})
-
-
-def _run_exists(run_id: str) -> Conflict:
-    return Conflict(
-        "A run with this Idempotency-Key exists.", code="run_exists", details={"run_id": run_id}
-    )

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from pymongo import DESCENDING, ReturnDocument
 
+from memory.conflicts import room_busy
 from memory.cursors import decode_cursor, encode_cursor
-from memory.errors import Conflict, NotFound
+from memory.errors import NotFound
 from memory.keys import new_id
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.mongo.documents import message_id, room_from
@@ -155,9 +156,5 @@ async def closed_document(
     """The same while no turn is open in it; Conflict ``room_busy`` otherwise."""
     document = await owned_document(database, owner, room_id, session)
     if document["open"] is not None:
-        raise Conflict(
-            "A turn is running in this room.",
-            code="room_busy",
-            details={"run_id": document["open"]["run_id"]},
-        )
+        raise room_busy(document["open"]["run_id"])
     return document

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import orjson
 
+from memory.conflicts import duplicate
 from memory.contents import Placed
 from memory.errors import Conflict, NotFound
 from memory.file_codec import file_from
@@ -147,9 +148,7 @@ def _refuse_duplicate(
         "SELECT id FROM entries WHERE owner = ? AND fingerprint = ?", (owner, fingerprint)
     ).fetchone()
     if row is not None and row["id"] != but:
-        raise Conflict(
-            "This content is in the archive already.", code="duplicate", details={"id": row["id"]}
-        )
+        raise duplicate(row["id"])
 
 
 def category_counts(connection: sqlite3.Connection, owner: str) -> list[Category]:

@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memory.errors import Conflict, NotFound
+from memory.conflicts import turn_closed
+from memory.errors import NotFound
 from memory.keys import message_key, turn_of
 from memory.records import (
     Deleted,
@@ -222,7 +223,7 @@ def _close(connection: sqlite3.Connection, owner: str, room_id: str, run_id: str
         (room_id, owner, run_id),
     )
     if closed.rowcount != 1:
-        raise Conflict("This turn was closed by another.", code="turn_closed")
+        raise turn_closed()
 
 
 def _mark_failed(connection: sqlite3.Connection, room_id: str, key: str) -> None:

@@ -5,8 +5,9 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
+from memory.conflicts import room_busy
 from memory.cursors import decode_cursor, encode_cursor
-from memory.errors import Conflict, NotFound
+from memory.errors import NotFound
 from memory.keys import new_id
 from memory.protocols import FEW
 from memory.records import Page, Room
@@ -126,9 +127,5 @@ def closed_room(connection: sqlite3.Connection, owner: str, room_id: str) -> Roo
     """The owner's room while no turn is open in it; Conflict ``room_busy`` otherwise."""
     room = owned_room(connection, owner, room_id)
     if room.open_turn is not None:
-        raise Conflict(
-            "A turn is running in this room.",
-            code="room_busy",
-            details={"run_id": room.open_turn.run_id},
-        )
+        raise room_busy(room.open_turn.run_id)
     return room

@@ -3,7 +3,8 @@
 import sqlite3
 from collections.abc import Sequence
 
-from memory.errors import Conflict, NotFound
+from memory.conflicts import run_exists
+from memory.errors import NotFound
 from memory.records import Message, Run, RunStatus
 from memory.sqlite.database import Database
 from memory.sqlite.rows import message_from, run_from
@@ -82,11 +83,7 @@ def refuse_known_key(connection: sqlite3.Connection, run: Run) -> None:
         return
     known = _known(connection, run.owner, run.room_id, run.idempotency_key)
     if known is not None:
-        raise Conflict(
-            "A run with this Idempotency-Key exists.",
-            code="run_exists",
-            details={"run_id": known.id},
-        )
+        raise run_exists(known.id)
 
 
 def _known(
