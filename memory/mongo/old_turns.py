@@ -1,25 +1,21 @@
 """Brings the newest turns of rooms of an older schema into this one's form."""
 
-from typing import TYPE_CHECKING
-
 from pymongo import DESCENDING
 
 from memory.keys import message_key
+from memory.mongo.database import Document, MongoDatabase, Session
 from memory.mongo.documents import message_id, room_from
 from memory.mongo.rooms import within
 from memory.times import now, to_micros
 
-if TYPE_CHECKING:
-    from memory.mongo.database import Document, MongoDatabase, Session
 
-
-async def settled(database: "MongoDatabase") -> None:
+async def settled(database: MongoDatabase) -> None:
     """Give every room its ``recent`` turns, and close what was left open; again does no harm."""
     await _gather_recent(database)
     await _close_open(database)
 
 
-async def _gather_recent(database: "MongoDatabase") -> None:
+async def _gather_recent(database: MongoDatabase) -> None:
     """Schema 4 had one turn, in ``last``, those before none."""
     one = {"$cond": [{"$ifNull": ["$last", False]}, ["$last"], []]}
     rooms = database["rooms"]
@@ -31,7 +27,7 @@ async def _gather_recent(database: "MongoDatabase") -> None:
         await rooms.drop_index("last.run._id_1")
 
 
-async def _close_open(database: "MongoDatabase") -> None:
+async def _close_open(database: MongoDatabase) -> None:
     """Close, as failed, turns whose run stood in ``runs`` and whose question in ``messages``."""
     opened: Document = {"open.turn": {"$exists": True}, "open.run": {"$exists": False}}
     while document := await database["rooms"].find_one(opened):
@@ -42,11 +38,11 @@ async def _close_open(database: "MongoDatabase") -> None:
         await database["runs"].drop_index("status_1")
 
 
-async def _close(database: "MongoDatabase", document: "Document") -> None:
+async def _close(database: MongoDatabase, document: Document) -> None:
     room = room_from(document)
     question = {"_id": message_id(room.id, message_key(document["open"]["turn"], 0))}
 
-    async def work(session: "Session") -> None:
+    async def work(session: Session) -> None:
         messages = database["messages"]
         # What its worker had begun to store, without a transaction, past what counts.
         await messages.delete_many(within(room.id, after=room.last_key), session=session)

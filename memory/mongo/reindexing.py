@@ -4,19 +4,15 @@ import logging
 from array import array
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from pymongo import ASCENDING, UpdateOne, timeout
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
 from memory.lexical import CATEGORY_WEIGHT, pair_of
+from memory.mongo.database import Document, MongoDatabase
 from memory.mongo.postings import BLOCK, INDEXED, NUMBERS, packed, packed_blocks
 from memory.preparing import fingerprint_of
-
-if TYPE_CHECKING:
-    from pymongo.asynchronous.collection import AsyncCollection
-
-    from memory.mongo.database import Document, MongoDatabase
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +24,7 @@ MOST_HELD = 3_000_000
 """How many postings of blocks that are not full are kept in memory, 16 bytes each."""
 
 
-async def renewed(database: "MongoDatabase", version: int) -> None:
+async def renewed(database: MongoDatabase, version: int) -> None:
     """Bring the index of a schema before this one into this one's form; again does no harm."""
     if version < 2:
         await _take_weights(database)
@@ -39,7 +35,7 @@ async def renewed(database: "MongoDatabase", version: int) -> None:
         await _into_blocks(database)
 
 
-async def _take_fingerprints(database: "MongoDatabase") -> None:
+async def _take_fingerprints(database: MongoDatabase) -> None:
     """Know entries again by what this version takes for the same.
 
     Of two that are the same now the later keeps the fingerprint that it had; so do large ones, of
@@ -58,7 +54,7 @@ async def _take_fingerprints(database: "MongoDatabase") -> None:
         await _where_free(database, changes)
 
 
-async def _take_characters(database: "MongoDatabase") -> None:
+async def _take_characters(database: MongoDatabase) -> None:
     """Have pairs of characters found by each of them."""
     changes: list[UpdateOne] = []
     with timeout(None):
@@ -72,7 +68,7 @@ async def _take_characters(database: "MongoDatabase") -> None:
             await database["terms"].bulk_write(changes, ordered=False)
 
 
-async def _where_free(database: "MongoDatabase", changes: Sequence[UpdateOne]) -> None:
+async def _where_free(database: MongoDatabase, changes: Sequence[UpdateOne]) -> None:
     """Make those of the changes that no other entry stands in the way of."""
     if not changes:
         return
@@ -83,7 +79,7 @@ async def _where_free(database: "MongoDatabase", changes: Sequence[UpdateOne]) -
             raise
 
 
-async def _take_weights(database: "MongoDatabase") -> None:
+async def _take_weights(database: MongoDatabase) -> None:
     """Have each entry keep its terms' weights, which until schema 2 stood in ``postings`` alone."""
     left: Document = {"weights": {"$exists": False}}
     while entry := await database["entries"].find_one(left, {"content": 0}):
@@ -100,7 +96,7 @@ async def _take_weights(database: "MongoDatabase") -> None:
     )
 
 
-async def _into_blocks(database: "MongoDatabase") -> None:
+async def _into_blocks(database: MongoDatabase) -> None:
     """Make the blocks anew from the entries, and have each entry know in which its terms stand.
 
     From their first each time: what was cut short is done again.
@@ -133,7 +129,7 @@ async def _into_blocks(database: "MongoDatabase") -> None:
 class _Filling:
     """Blocks as they fill, one owner's entry after another's in the order of their numbers."""
 
-    def __init__(self, database: "MongoDatabase", collection: "AsyncCollection[Document]") -> None:
+    def __init__(self, database: MongoDatabase, collection: AsyncCollection[Document]) -> None:
         self._terms = database["terms"]
         self._collection = collection
         self._owner = ""
@@ -143,7 +139,7 @@ class _Filling:
         self._full: list[tuple[Document, array[int]]] = []
         self._counts: list[tuple[Document, int]] = []
 
-    def add(self, entry: "Document") -> bytes:
+    def add(self, entry: Document) -> bytes:
         """In which blocks the entry is, as its document keeps it."""
         if entry["owner"] != self._owner:
             self.end_owner()

@@ -7,8 +7,12 @@ from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
 from pymongo.errors import ConfigurationError, InvalidURI
 
 from memory.errors import Conflict, Invalid, Newer
+from memory.lease import held
 from memory.mongo.database import WAIT_MS, Document, MongoDatabase
 from memory.mongo.faults import mapped_errors
+from memory.mongo.lease import MongoLease
+from memory.mongo.old_turns import settled
+from memory.mongo.reindexing import renewed
 
 SCHEMA_VERSION = 7
 
@@ -111,11 +115,6 @@ async def _prepare(database: MongoDatabase) -> None:
 
 async def _carry_over(database: MongoDatabase) -> None:
     """Bring what an older version left into this one's form; who opens it meanwhile waits."""
-    from memory.lease import held
-    from memory.mongo.lease import MongoLease
-    from memory.mongo.old_turns import settled
-    from memory.mongo.reindexing import renewed
-
     async with held(MongoLease(database, "schema")):
         schema = await database["schema"].find_one({"_id": "tomato"})
         if schema is not None and schema["version"] < SCHEMA_VERSION:

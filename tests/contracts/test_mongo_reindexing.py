@@ -133,7 +133,7 @@ async def test_what_was_cut_short_is_done_again(
         raise Unavailable("cut")
 
     with monkeypatch.context() as patched:
-        of = "old_turns.settled" if where == "all but the mark" else f"reindexing._Filling.{where}"
+        of = "schema.settled" if where == "all but the mark" else f"reindexing._Filling.{where}"
         patched.setattr(f"memory.mongo.{of}", cut)
         with pytest.raises(Unavailable, match="cut"):
             async with open_mongo(url):
