@@ -24,10 +24,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure
 
 from memory.errors import Conflict, Invalid, Unavailable
+from memory.mongo.database import Document, has_transactions
 from memory.mongo.faults import mapped_errors
 from memory.mongo.schema import SCHEMA_VERSION
 
-Document = dict[str, Any]
 Database = AsyncDatabase[Document]
 
 FOLDER = "mongodb"
@@ -174,7 +174,7 @@ class _Content:
 @asynccontextmanager
 async def _one_point_in_time(database: Database) -> AsyncIterator[AsyncClientSession | None]:
     hello = await database.client.admin.command("hello")
-    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+    if not has_transactions(hello):
         yield None
         return
     async with database.client.start_session(snapshot=True) as session:

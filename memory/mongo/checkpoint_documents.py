@@ -19,7 +19,7 @@ can become one.
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bson import MaxKey, MinKey
 
@@ -35,11 +35,10 @@ from memory.checkpoint_codec import (
     settle,
 )
 from memory.checkpoints import Found, Place, Query
+from memory.mongo.database import Document
 
 PAGE_BYTES = 128 * 1024
 """How many bytes of items a place's document, or a page, holds before the next is begun."""
-
-Document = dict[str, Any]
 
 
 class Page(NamedTuple):

@@ -30,7 +30,6 @@ from memory.mongo.checkpoint_documents import (
     PAGE_BYTES,
     Base,
     Change,
-    Document,
     base_of,
     collected,
     found_of,
@@ -49,6 +48,7 @@ from memory.mongo.checkpoint_documents import (
     writes_of,
     writes_update,
 )
+from memory.mongo.database import Document
 from memory.mongo.faults import mapped_errors
 from memory.recent import Recent
 

@@ -1,6 +1,6 @@
 """A MongoDB database as the stores use it: its collections, units of work."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -18,6 +18,14 @@ Work = Callable[[Session], Awaitable[T]]
 
 WAIT_MS = 3_500
 """How long one unit of work may take, its search for a server included."""
+
+
+def has_transactions(hello: Mapping[str, Any]) -> bool:
+    """Whether the server that answered the command ``hello`` so is of a replica set or a cluster.
+
+    One that stands alone has neither transactions nor snapshots.
+    """
+    return "setName" in hello or hello.get("msg") == "isdbgrid"
 
 
 class MongoDatabase:

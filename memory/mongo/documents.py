@@ -1,11 +1,8 @@
 """How rooms, messages and runs stand in MongoDB documents and back. Pure."""
 
-from typing import Any
-
+from memory.mongo.database import Document
 from memory.records import Message, OpenTurn, Room, Run, Summary, ToolCall, Usage
 from memory.times import from_micros, to_micros
-
-Document = dict[str, Any]
 
 _AFTER_ALL = "~"  # above every message key
 

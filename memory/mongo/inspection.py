@@ -8,7 +8,7 @@ from pymongo import IndexModel
 from pymongo.errors import OperationFailure
 
 from memory.findings import Finding, clock, version
-from memory.mongo.database import MongoDatabase
+from memory.mongo.database import MongoDatabase, has_transactions
 from memory.mongo.faults import mapped_errors
 from memory.mongo.schema import INDEXES, SCHEMA_VERSION, open_mongo
 from memory.times import now
@@ -42,7 +42,7 @@ async def examine(url: str, *, mend: bool = False) -> Sequence[Finding]:
 
 
 def _transactions(hello: Mapping[str, Any]) -> Finding:
-    if "setName" in hello or hello.get("msg") == "isdbgrid":
+    if has_transactions(hello):
         return Finding("transactions", "ok", "on")
     return Finding(
         "transactions",

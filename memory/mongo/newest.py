@@ -11,12 +11,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from memory.keys import message_key
-from memory.mongo.documents import (
-    Document,
-    message_document,
-    message_from,
-    run_document,
-)
+from memory.mongo.database import Document
+from memory.mongo.documents import message_document, message_from, run_document
 from memory.records import Message, Room, Run, Status
 from memory.times import from_micros, now, to_micros
 from memory.turns import message_tokens

@@ -12,8 +12,7 @@ from pymongo.write_concern import WriteConcern
 
 from memory.board import LEASE_SECONDS
 from memory.keys import new_id
-from memory.mongo.database import MongoDatabase
-from memory.mongo.documents import Document
+from memory.mongo.database import Document, MongoDatabase
 from memory.mongo.faults import mapped_errors
 from memory.mongo.newest import NEWEST_RUNS, newest_runs
 from memory.records import Event, Run

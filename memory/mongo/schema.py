@@ -8,7 +8,7 @@ from pymongo.errors import ConfigurationError, InvalidURI
 
 from memory.errors import Conflict, Invalid, Newer
 from memory.lease import held
-from memory.mongo.database import WAIT_MS, Document, MongoDatabase
+from memory.mongo.database import WAIT_MS, Document, MongoDatabase, has_transactions
 from memory.mongo.faults import mapped_errors
 from memory.mongo.lease import MongoLease
 from memory.mongo.old_turns import settled
@@ -85,8 +85,9 @@ async def open_mongo(url: str, *, prepare: bool = True) -> AsyncIterator[MongoDa
     try:
         with mapped_errors():
             hello = await client.admin.command("hello")
-            transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
-            database = MongoDatabase(client.get_default_database(), transactions=transactions)
+            database = MongoDatabase(
+                client.get_default_database(), transactions=has_transactions(hello)
+            )
             if prepare:
                 await _prepare(database)
         yield database
