@@ -31,6 +31,12 @@ def message_id(room_id: str, key: str | None) -> str:
     return f"{room_id}/{_AFTER_ALL if key is None else key}"
 
 
+def within(room_id: str, after: str | None = None, up_to: str | None = None) -> Document:
+    """The messages of a room with ``after < key <= up_to``."""
+    low = message_id(room_id, after or "")
+    return {"_id": {"$gt": low, "$lte": message_id(room_id, up_to)}}
+
+
 def message_from(document: Document) -> Message:
     usage = document["usage"]
     return Message(

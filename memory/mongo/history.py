@@ -4,9 +4,7 @@ Those stand in the document of their room, so that one write begins a turn and o
 leaves both whole or not at all, without a transaction, whose locks would outlive their process.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Sequence
 
 from pymongo import ASCENDING, DESCENDING, ReplaceOne, ReturnDocument
 from pymongo.write_concern import WriteConcern
@@ -22,14 +20,18 @@ from memory.mongo.newest import (
     ROOM_ALONE,
     Newest,
     closing,
+    messages_within,
+    new_question,
     newest_of,
     newest_runs,
+    older_messages,
+    opened_room,
     opening,
     question_of,
     undoing,
 )
-from memory.mongo.rooms import closed_document, owned_document, within
-from memory.records import Deleted, Message, OpenTurn, Page, Room, Run, Status, Summary, Turn
+from memory.mongo.rooms import closed_document, owned_document
+from memory.records import Deleted, Message, Page, Room, Run, Status, Summary, Turn
 from memory.times import now
 from memory.turns import message_tokens, newest_turns, with_companions
 
@@ -54,7 +56,7 @@ class MongoHistory:
         # Past the deadline nothing is sent: the room may have been closed by another.
         with self._database.in_order():
             await self._refuse_known_key(run)
-            question = _question(1, content, now())
+            question = new_question(1, content, now())
             before = await self._open(run, question)
             if before is None:
                 await self._refuse_known_key(run)
@@ -67,9 +69,9 @@ class MongoHistory:
                 raise
             await self._write_out(before, None)
         room = room_from(before)
-        question = _question(room.turns + 1, content, question.created_at)
+        question = new_question(room.turns + 1, content, question.created_at)
         return Turn(
-            room=_opened(room, run, question),
+            room=opened_room(room, run, question),
             number=question.turn,
             run_id=run.id,
             question=question,
@@ -153,7 +155,7 @@ class MongoHistory:
             shown = (one for one in newest.messages[::-1] if cursor is None or one.key < cursor)
             found = [*shown][: limit + 1]
             if len(found) <= limit:
-                where = _older(room_id, newest, before=cursor) | {"owner": owner}
+                where = older_messages(room_id, newest, before=cursor) | {"owner": owner}
                 older = self._messages.find(where).sort("_id", DESCENDING)
                 found += [message_from(one) async for one in older.limit(limit + 1 - len(found))]
         return Page(found[:limit], found[limit - 1].key if len(found) > limit else None)
@@ -169,10 +171,10 @@ class MongoHistory:
     ) -> Sequence[Message]:
         with mapped_errors():
             newest = await self._newest(owner, room_id)
-            where = _older(room_id, newest, after, up_to) | {"owner": owner}
+            where = older_messages(room_id, newest, after, up_to) | {"owner": owner}
             older = self._messages.find(where).sort("_id", ASCENDING).limit(limit)
             found = [message_from(document) async for document in older]
-        return [*found, *_within(newest.messages, after, up_to)][:limit]
+        return [*found, *messages_within(newest, after, up_to)][:limit]
 
     async def recent(
         self, owner: str, room_id: str, *, after: str | None, up_to: str | None, max_tokens: int
@@ -180,9 +182,9 @@ class MongoHistory:
         spent = 0
         with mapped_errors():
             newest = await self._newest(owner, room_id)
-            found = list(_within(newest.messages, after, up_to))[::-1]
+            found = list(messages_within(newest, after, up_to))[::-1]
             spent = sum(map(message_tokens, found))
-            where = _older(room_id, newest, after, up_to) | {"owner": owner}
+            where = older_messages(room_id, newest, after, up_to) | {"owner": owner}
             older = self._messages.find(where).sort("_id", DESCENDING).batch_size(64)
             async for document in older:
                 message = message_from(document)
@@ -228,7 +230,8 @@ class MongoHistory:
         except ValueError as error:
             raise NotFound.of("message") from error
         low, high = message_key(turns[0], 0), message_key(turns[-1], LAST_INDEX)
-        where = _older(room.id, newest, up_to=high) | {"owner": room.owner, "turn": {"$in": turns}}
+        where = older_messages(room.id, newest, up_to=high)
+        where |= {"owner": room.owner, "turn": {"$in": turns}}
         where["_id"]["$gte"] = message_id(room.id, low)
         found = self._messages.find(where, session=session).sort("_id", ASCENDING)
         older = [message_from(document) async for document in found]
@@ -266,13 +269,13 @@ class MongoHistory:
         after = room.summary.covers_up_to if room.summary else None
         summed = await self._messages.aggregate(
             [
-                {"$match": _older(room_id, newest, after)},
+                {"$match": older_messages(room_id, newest, after)},
                 {"$group": {"_id": None, "tokens": {"$sum": "$tokens"}}},
             ],
             session=session,
         )
         tokens = sum([int(row["tokens"]) async for row in summed])
-        tokens += sum(map(message_tokens, _within(newest.messages, after, None)))
+        tokens += sum(map(message_tokens, messages_within(newest, after, None)))
         await self._rooms.update_one(
             {"_id": room_id}, {"$set": {"pending_tokens": tokens}}, session=session
         )
@@ -294,49 +297,6 @@ class MongoHistory:
                 [{"$set": {"summary": {"$literal": new}, "pending_tokens": left}}],
             )
         return changed.modified_count == 1
-
-
-def _question(number: int, content: str, asked_at: datetime) -> Message:
-    return Message(
-        key=message_key(number, 0), turn=number, role="user", content=content, created_at=asked_at
-    )
-
-
-def _opened(before: Room, run: Run, question: Message) -> Room:
-    """The room once the question's turn is open in it."""
-    return replace(
-        before,
-        turns=question.turn,
-        open_turn=OpenTurn(turn=question.turn, run_id=run.id),
-        last_key=question.key,
-        updated_at=question.created_at,
-        message_count=before.message_count + 1,
-        pending_tokens=before.pending_tokens + message_tokens(question),
-    )
-
-
-def _within(messages: Iterable[Message], after: str | None, up_to: str | None) -> Iterable[Message]:
-    return (
-        one
-        for one in messages
-        if (after is None or one.key > after) and (up_to is None or one.key <= up_to)
-    )
-
-
-def _older(
-    room_id: str,
-    newest: Newest,
-    after: str | None = None,
-    up_to: str | None = None,
-    *,
-    before: str | None = None,
-) -> Document:
-    """The messages of a room with ``after < key <= up_to`` and before those in its document."""
-    where = within(room_id, after, up_to)
-    ends = [key for key in (newest.below, before) if key is not None]
-    if ends:
-        where["_id"]["$lt"] = message_id(room_id, min(ends))
-    return where
 
 
 def _open_in(run: Run) -> Document:

@@ -6,14 +6,15 @@ there are enough of them the room is ``full``: once the next turn is open, so th
 change the room, they are written out into ``messages`` and ``runs``, and its end takes their place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
 
 from memory.keys import message_key
 from memory.mongo.database import Document
-from memory.mongo.documents import message_document, message_from, run_document
-from memory.records import Message, Room, Run, Status
+from memory.mongo.documents import message_document, message_from, message_id, run_document, within
+from memory.records import Message, OpenTurn, Room, Run, Status
 from memory.times import from_micros, now, to_micros
 from memory.turns import message_tokens
 
@@ -43,6 +44,13 @@ def newest_runs(room: Document | None) -> Sequence[Document]:
     return [place["run"] for place in places if "run" in place]
 
 
+def new_question(number: int, content: str, asked_at: datetime) -> Message:
+    """What a person asks in the turn of that number."""
+    return Message(
+        key=message_key(number, 0), turn=number, role="user", content=content, created_at=asked_at
+    )
+
+
 def opening(run: Run, question: Message) -> list[Document]:
     """The update that takes a room for a turn; its number is the room's next."""
     number = {"$add": ["$turns", 1]}
@@ -66,6 +74,19 @@ def opening(run: Run, question: Message) -> list[Document]:
             }
         }
     ]
+
+
+def opened_room(before: Room, run: Run, question: Message) -> Room:
+    """The room once the question's turn is open in it."""
+    return replace(
+        before,
+        turns=question.turn,
+        open_turn=OpenTurn(turn=question.turn, run_id=run.id),
+        last_key=question.key,
+        updated_at=question.created_at,
+        message_count=before.message_count + 1,
+        pending_tokens=before.pending_tokens + message_tokens(question),
+    )
 
 
 def undoing(before: Document, question: Message) -> Document:
@@ -112,13 +133,8 @@ def question_of(document: Document) -> Message | None:
     opened = document["open"]
     if opened is None or "asked" not in opened:
         return None
-    return Message(
-        key=message_key(opened["turn"], 0),
-        turn=opened["turn"],
-        role="user",
-        content=opened["asked"]["content"],
-        created_at=from_micros(opened["asked"]["created_at"]),
-    )
+    asked = opened["asked"]
+    return new_question(opened["turn"], asked["content"], from_micros(asked["created_at"]))
 
 
 class Newest(NamedTuple):
@@ -140,3 +156,31 @@ def newest_of(document: Document) -> Newest:
     if recent:
         return Newest(messages, message_key(recent[0]["turn"], 0))
     return Newest(messages, question.key if question else None)
+
+
+def messages_within(newest: Newest, after: str | None, up_to: str | None) -> Iterable[Message]:
+    """Those of the newest messages with ``after < key <= up_to``; None sets no bound."""
+    return (
+        one
+        for one in newest.messages
+        if (after is None or one.key > after) and (up_to is None or one.key <= up_to)
+    )
+
+
+def older_messages(
+    room_id: str,
+    newest: Newest,
+    after: str | None = None,
+    up_to: str | None = None,
+    *,
+    before: str | None = None,
+) -> Document:
+    """The filter for messages of a room that stand in their collection alone.
+
+    Those with ``after < key <= up_to`` and ``key < before``; None sets no bound.
+    """
+    where = within(room_id, after, up_to)
+    ends = [key for key in (newest.below, before) if key is not None]
+    if ends:
+        where["_id"]["$lt"] = message_id(room_id, min(ends))
+    return where

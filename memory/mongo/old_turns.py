@@ -4,8 +4,7 @@ from pymongo import DESCENDING
 
 from memory.keys import message_key
 from memory.mongo.database import Document, MongoDatabase, Session
-from memory.mongo.documents import message_id, room_from
-from memory.mongo.rooms import within
+from memory.mongo.documents import message_id, room_from, within
 from memory.times import now, to_micros
 
 

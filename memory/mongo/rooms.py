@@ -10,7 +10,7 @@ from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import NotFound
 from memory.keys import new_id
 from memory.mongo.database import Document, MongoDatabase, Session
-from memory.mongo.documents import message_id, room_from
+from memory.mongo.documents import room_from, within
 from memory.mongo.faults import mapped_errors
 from memory.mongo.newest import ROOM_ALONE
 from memory.protocols import FEW
@@ -123,12 +123,6 @@ class MongoRooms:
             )
 
         await self._database.atomic(work)
-
-
-def within(room_id: str, after: str | None = None, up_to: str | None = None) -> Document:
-    """The messages of a room with ``after < key <= up_to``."""
-    low = message_id(room_id, after or "")
-    return {"_id": {"$gt": low, "$lte": message_id(room_id, up_to)}}
 
 
 async def owned_room(database: MongoDatabase, owner: str, room_id: str) -> Room:
