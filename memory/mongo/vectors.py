@@ -9,8 +9,8 @@ from bson.binary import Binary
 
 from memory.cosine import BLOCK, Nearest, packed
 from memory.embeddings import Wording, wording
-from memory.mongo.archive import WITHOUT_CONTENT, entry_from
 from memory.mongo.database import Document, MongoDatabase, Session
+from memory.mongo.entries import entries_by_number
 from memory.mongo.faults import mapped_errors
 from memory.mongo.search_nodes import SearchNodes
 from memory.records import Entry
@@ -81,9 +81,8 @@ class MongoVectors:
         with mapped_errors():
             if best is None:
                 best = await self._exact(owner, model, wanted, category, limit)
-            where = {"owner": owner, "number": {"$in": [number for number, _ in best]}}
-            found = await self._entries.find(where, WITHOUT_CONTENT).to_list()
-        entries = {document["number"]: entry_from(document) for document in found}
+            numbers = [number for number, _ in best]
+            entries = await entries_by_number(self._database, owner, numbers)
         return [(entries[one], cosine) for one, cosine in best if one in entries]
 
     async def _exact(

@@ -28,8 +28,9 @@ from pymongo.write_concern import WriteConcern
 from memory.archive_rules import fingerprint, new_entry
 from memory.contents import Placed
 from memory.korean import Analyser, KoreanArchive
-from memory.mongo.archive import MongoArchive, document_of
+from memory.mongo.archive import MongoArchive
 from memory.mongo.database import Document, MongoDatabase
+from memory.mongo.entries import document_of
 from memory.mongo.postings import BLOCK, added_to, counted, next_number, packed
 from memory.mongo.schema import open_mongo
 from memory.preparing import prepare
