@@ -3,12 +3,13 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from memory.errors import Invalid, Stale, TooLarge
 from memory.keys import new_id
-from memory.records import Category, Entry, Source
+from memory.lexical import overlap, sample_terms
+from memory.records import Category, Entry, Near, Source
 from memory.text import LABEL_LIMIT, LABEL_POINTS, condense, grapheme_count, is_blank
 from memory.times import now
 from memory.tokens import estimate_tokens
@@ -126,6 +127,21 @@ def fingerprint(content: str) -> str:
     return hashlib.sha256(
         (condense(content) or content.strip()).encode("utf-8", "surrogatepass")
     ).hexdigest()
+
+
+def nearness(entry: Entry, content: str, said: Collection[str], *, exact: bool) -> Near:
+    """How near an entry of that ``content`` is to what the terms ``said`` are of.
+
+    ``exact`` if both have the same fingerprint: the terms are not compared then.
+    """
+    shared = 1.0 if exact else overlap(said, sample_terms(content))
+    return Near(entry=entry, exact=exact, overlap=shared)
+
+
+def nearest(found: Iterable[Near], limit: int) -> Sequence[Near]:
+    """Of what was compared, what counts as near: what is the same first, then the most alike."""
+    near = [one for one in found if one.exact or one.overlap >= LEAST_OVERLAP]
+    return sorted(near, key=lambda one: (not one.exact, -one.overlap))[:limit]
 
 
 def digest_text(categories: Sequence[Category], newest: Iterable[Entry], *, max_tokens: int) -> str:

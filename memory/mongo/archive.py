@@ -1,7 +1,7 @@
 """A person's archive in MongoDB, with its own index of search terms."""
 
 from asyncio import gather
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pymongo import ASCENDING, DESCENDING, UpdateOne
@@ -9,13 +9,14 @@ from pymongo import ASCENDING, DESCENDING, UpdateOne
 from memory.archive_rules import (
     DIGEST_CATEGORIES,
     DIGEST_LABELS,
-    LEAST_OVERLAP,
     NEAR_CANDIDATES,
     NEAR_TERMS,
     changed_entry,
     check_category,
     check_query,
     digest_text,
+    nearest,
+    nearness,
     new_entry,
     refuse_stale,
 )
@@ -23,7 +24,7 @@ from memory.contents import Contents, placed, whole
 from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import NotFound
 from memory.file_terms import with_files
-from memory.lexical import category_terms, matched_words, overlap, query_terms, sample_terms
+from memory.lexical import category_terms, matched_words, query_terms, sample_terms
 from memory.mongo.database import Document, MongoDatabase, Session
 from memory.mongo.entries import (
     WITHOUT_CONTENT,
@@ -214,9 +215,11 @@ class MongoArchive:
             numbers = [one.entry for one in best[:NEAR_CANDIDATES]]
             where: Document = {"$or": [{"number": {"$in": numbers}}, {"fingerprint": same}]}
             documents = await self._entries.find(where | {"owner": owner}).to_list()
-        found = [_nearness(document, said, same) for document in documents]
-        near = [one for one in found if one.exact or one.overlap >= LEAST_OVERLAP]
-        return sorted(near, key=lambda one: (not one.exact, -one.overlap))[:limit]
+        found = [
+            nearness(entry_from(one), one["content"], said, exact=one["fingerprint"] == same)
+            for one in documents
+        ]
+        return nearest(found, limit)
 
     async def categories(self, owner: str) -> Sequence[Category]:
         with mapped_errors():
@@ -268,9 +271,3 @@ class MongoArchive:
         categories = await self.categories(owner)
         newest = await self.page(owner, limit=DIGEST_LABELS)
         return digest_text(categories[:DIGEST_CATEGORIES], newest.items, max_tokens=max_tokens)
-
-
-def _nearness(document: Document, said: Collection[str], same: str) -> Near:
-    exact = document["fingerprint"] == same
-    shared = 1.0 if exact else overlap(said, sample_terms(document["content"]))
-    return Near(entry=entry_from(document), exact=exact, overlap=shared)

@@ -1,14 +1,13 @@
 """A person's archive in SQLite, with its own index of search terms."""
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from memory.archive_rules import (
     DIGEST_CATEGORIES,
     DIGEST_LABELS,
-    LEAST_OVERLAP,
     NEAR_CANDIDATES,
     NEAR_TERMS,
     changed_entry,
@@ -16,6 +15,8 @@ from memory.archive_rules import (
     check_query,
     digest_text,
     fingerprint,
+    nearest,
+    nearness,
     new_entry,
     refuse_stale,
 )
@@ -24,7 +25,6 @@ from memory.cursors import decode_cursor, encode_cursor
 from memory.errors import NotFound
 from memory.lexical import (
     matched_words,
-    overlap,
     query_terms,
     sample_terms,
 )
@@ -204,11 +204,12 @@ class SQLiteArchive:
             numbers = {row["number"]: None for row in known}
             numbers |= dict.fromkeys(one.entry for one in best[:NEAR_CANDIDATES])
             rows = rows_by_number(connection, list(numbers), content=True)
-            return [_nearness(row, said, same) for row in rows]
+            return [
+                nearness(entry_from(row), row["content"], said, exact=row["fingerprint"] == same)
+                for row in rows
+            ]
 
-        found = await self._database.read(work)
-        near = [one for one in found if one.exact or one.overlap >= LEAST_OVERLAP]
-        return sorted(near, key=lambda one: (not one.exact, -one.overlap))[:limit]
+        return nearest(await self._database.read(work), limit)
 
     async def categories(self, owner: str) -> Sequence[Category]:
         return await self._database.read(lambda connection: category_counts(connection, owner))
@@ -242,9 +243,3 @@ class SQLiteArchive:
             return category_counts(connection, owner)[:DIGEST_CATEGORIES], entries
 
         return digest_text(*await self._database.read(work), max_tokens=max_tokens)
-
-
-def _nearness(row: sqlite3.Row, said: Collection[str], same: str) -> Near:
-    entry, exact = entry_from(row), row["fingerprint"] == same
-    shared = 1.0 if exact else overlap(said, sample_terms(row["content"]))
-    return Near(entry=entry, exact=exact, overlap=shared)
