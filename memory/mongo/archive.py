@@ -47,6 +47,7 @@ from memory.mongo.postings import (
 from memory.mongo.term_search import rank_entries
 from memory.preparing import fingerprint_of, prepare
 from memory.records import Category, Entry, Found, Near, Page, Source
+from memory.retrying import retried
 from memory.times import now, to_micros
 
 _NEWEST = [("created_at", DESCENDING), ("number", DESCENDING)]
@@ -104,6 +105,7 @@ class MongoArchive:
                 return replace(entry_from(document), content=content)
         return entry_from(document)
 
+    @retried
     async def update(
         self,
         owner: str,
@@ -113,7 +115,7 @@ class MongoArchive:
         category: str | None = None,
         content: str | None = None,
         if_version: int | None = None,
-    ) -> Entry:
+    ) -> Entry | None:
         before = await self.get(owner, entry_id)
         refuse_stale(before, if_version)
         after = changed_entry(before, label=label, category=category, content=content)
@@ -130,17 +132,10 @@ class MongoArchive:
             return after
 
         place = None
-        if after.content == before.content:
-            changed = await self._database.atomic(work)
-        else:
+        if after.content != before.content:
             async with placed(self._contents, owner, after.content) as place:
-                changed = await self._database.atomic(work)
-        if changed is not None:
-            return changed
-        # Changed between: what is asked for still holds, unless for the version before only.
-        return await self.update(
-            owner, entry_id, label=label, category=category, content=content, if_version=if_version
-        )
+                return await self._database.atomic(work)
+        return await self._database.atomic(work)
 
     async def delete(self, owner: str, entry_id: str) -> None:
         async def work(session: Session) -> None:

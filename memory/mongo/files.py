@@ -16,6 +16,7 @@ from memory.mongo.postings import INDEXED, blocks_for, blocks_of, change_posting
 from memory.preparing import prepare
 from memory.protocols import Archive
 from memory.records import Entry, File
+from memory.retrying import retried
 from memory.times import now, to_micros
 
 Plan = Callable[[Entry], tuple[File, ...]]
@@ -76,6 +77,7 @@ class MongoFiles:
 
         return await self._change(owner, entry_id, name, None, plan, record)
 
+    @retried
     async def _change(
         self,
         owner: str,
@@ -85,7 +87,7 @@ class MongoFiles:
         plan: Plan,
         record: Callable[[Session], Awaitable[None]],
         updated_at: datetime | None = None,
-    ) -> Entry:
+    ) -> Entry | None:
         """Change an entry's files and its index, at the version that its terms are made of.
 
         The entry first: where there are no transactions, whoever changes it goes on alone.
@@ -116,9 +118,7 @@ class MongoFiles:
             await change_postings(self._database, document, whole, blocks, touched, session)
             return True
 
-        if await self._database.atomic(work):
-            return after
-        return await self._change(owner, entry_id, name, terms, plan, record, updated_at)
+        return after if await self._database.atomic(work) else None
 
     async def _delete(self, owner: str, entry_id: str, name: str, session: Session) -> None:
         where = {"entry": entry_id, "name": name}

@@ -30,6 +30,7 @@ from memory.lexical import (
 )
 from memory.preparing import prepare
 from memory.records import Category, Entry, Found, Near, Page, Source
+from memory.retrying import retried
 from memory.sqlite.database import Database
 from memory.sqlite.entries import (
     WITHOUT_CONTENT,
@@ -88,6 +89,7 @@ class SQLiteArchive:
 
         return await self._database.read(work)
 
+    @retried
     async def update(
         self,
         owner: str,
@@ -97,7 +99,7 @@ class SQLiteArchive:
         category: str | None = None,
         content: str | None = None,
         if_version: int | None = None,
-    ) -> Entry:
+    ) -> Entry | None:
         before = await self.get(owner, entry_id)
         refuse_stale(before, if_version)
         after = changed_entry(before, label=label, category=category, content=content)
@@ -111,17 +113,10 @@ class SQLiteArchive:
             return after
 
         place = None
-        if after.content == before.content:
-            changed = await self._database.write(work)
-        else:
+        if after.content != before.content:
             async with placed(self._contents, owner, after.content) as place:
-                changed = await self._database.write(work)
-        if changed is not None:
-            return changed
-        # Changed between: what is asked for still holds, unless for the version before only.
-        return await self.update(
-            owner, entry_id, label=label, category=category, content=content, if_version=if_version
-        )
+                return await self._database.write(work)
+        return await self._database.write(work)
 
     async def delete(self, owner: str, entry_id: str) -> None:
         def work(connection: sqlite3.Connection) -> None:

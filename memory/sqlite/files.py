@@ -13,6 +13,7 @@ from memory.file_rules import refuse_more, refuse_put
 from memory.preparing import prepare
 from memory.protocols import Archive
 from memory.records import Entry, File
+from memory.retrying import retried
 from memory.sqlite.database import Database
 from memory.sqlite.entries import content_blob, owned_entry
 from memory.sqlite.loose import keep_promise, promise
@@ -73,9 +74,10 @@ class SQLiteFiles:
 
         return await self._change(owner, entry_id, change)
 
+    @retried
     async def _change(
         self, owner: str, entry_id: str, change: Change, updated_at: datetime | None = None
-    ) -> Entry:
+    ) -> Entry | None:
         """Change an entry's files and its index, at the version that its terms are made of."""
         before = await self._archive.get(owner, entry_id)
         made = await prepare(before)
@@ -91,8 +93,7 @@ class SQLiteFiles:
             index_entry(connection, after, number, made.terms)
             return after
 
-        changed = await self._database.write(work)
-        return changed or await self._change(owner, entry_id, change, updated_at)
+        return await self._database.write(work)
 
     async def has_blobs(self, owner: str, entry_id: str) -> bool:
         def work(connection: sqlite3.Connection) -> bool:
