@@ -78,12 +78,8 @@ def is_blank(text: str) -> bool:
 
 
 def iter_graphemes(text: str) -> Iterator[str]:
-    return (found[0] for found in _GRAPHEME.finditer(text))
-
-
-def graphemes(text: str) -> list[str]:
     """The characters of ``text`` as people see them; joined, they are the text."""
-    return list(iter_graphemes(text))
+    return (found[0] for found in _GRAPHEME.finditer(text))
 
 
 def grapheme_count(text: str) -> int:

@@ -12,7 +12,6 @@ from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from graphs.account_deletion import AccountDeletion
-from graphs.archivist import build_archivist_graph
 from graphs.chat import build_chat_graph
 from graphs.forgetting import Forgetting
 from graphs.limits import Limits
@@ -126,7 +125,6 @@ def build_agent(
             history=stores.history,
             limits=limits,
         ),
-        archivist=build_archivist_graph(drafter, stores.archive),
         title=build_title_graph(model),
         summary=build_summary_graph(model),
     )
@@ -201,7 +199,6 @@ def build_agent(
             usage=stores.usage,
             forgetting=forgetting,
         ),
-        blobs=stores.blobs,
         last_good=LastGood(stores.objects),
     )
 

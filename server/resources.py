@@ -15,7 +15,6 @@ from fastapi import Depends, Request
 
 from memory.accounts import Sessions, Users
 from memory.attachments import Attachments
-from memory.blobs import Blobs
 from memory.protocols import Archive, History, Rooms, RunRecords
 from memory.runs import Runs
 from memory.usage import UsageRecords
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from graphs.account_deletion import AccountDeletion
-    from graphs.archivist import ArchivistGraph
     from graphs.chat import ChatGraph
     from graphs.forgetting import Forgetting
     from graphs.preview import Preview
@@ -50,7 +48,6 @@ class Graphs:
     """The compiled graphs, shared by all requests."""
 
     chat: "ChatGraph"
-    archivist: "ArchivistGraph"
     title: "TitleGraph"
     summary: "SummaryGraph"
 
@@ -85,7 +82,6 @@ class Resources:
     preview: "Preview"
     forgetting: "Forgetting"
     account_deletion: "AccountDeletion"
-    blobs: Blobs
     last_good: "LastGood"
 
 

@@ -1,6 +1,6 @@
 """All tools there are, built once; a request chooses among them by name."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable
 
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel
@@ -39,16 +39,6 @@ def build_tools(
         _reading("categorize", _CATEGORIZE, ContentArguments, drafts.categorize),
         _reading("summarize", _SUMMARIZE, ContentArguments, drafts.summarize),
     )
-
-
-def choose(tools: Sequence[BaseTool], names: Collection[str] | None) -> tuple[BaseTool, ...]:
-    """The tools of these names, all for None; ValueError naming those that are not there."""
-    if names is None:
-        return tuple(tools)
-    unknown = set(names) - {tool.name for tool in tools}
-    if unknown:
-        raise ValueError(f"unknown tools: {', '.join(sorted(unknown))}")
-    return tuple(tool for tool in tools if tool.name in names)
 
 
 Tool = Callable[..., Awaitable[str]]

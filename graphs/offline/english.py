@@ -11,11 +11,6 @@ _MINE = (
     "(?:my |the |any |all |some |all my |all the |all of my |a |every |your |those |these |our )?"
 )
 _SHOW = "(?:show|give|tell|get|bring up|pull up|display|read|open|view|see|print|fetch|want)"
-_FIND = (
-    "(?:find|search(?: for| through| in)?|look(?: for| up| through| in)?|lookup|locate"
-    "|retrieve|recall|pull up|fetch|dig up"
-    "|get me back|bring up|where is|where are|where's)"
-)
 _SOUGHT = Phrase(
     f"^{LEAD}(?:"
     + either(
@@ -179,9 +174,6 @@ def _plain(word: str) -> str:
     return word.strip("?!.,\"'").casefold()
 
 
-_PLACES = re.compile(
-    rf"\b(?:{'|'.join(ORDINALS)})\b|\b\d{{1,3}}(?=(?:st|nd|rd|th)?\b)", re.IGNORECASE
-)
 _LISTING = re.compile(r"\s*(?:,|&|\band\b|\bor\b)\s*", re.IGNORECASE)
 _ITSELF = Phrase(
     "^(?:it|this|that|them|these|those|(?:this|that|the(?: last| latest)?|the saved) "

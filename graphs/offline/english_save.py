@@ -78,10 +78,6 @@ _CONDITION = re.compile(
     r"(?:if|when|before|after|unless|until|how|why|should|can|did|do)\b[^.!?]*,?$", re.IGNORECASE
 )
 _ARCHIVE_NAME = Phrase(f"(?:{ARCHIVE})$")
-_POSSIBLE = Phrase(
-    "(?:can|could|may|should|do|did|does|must|shall|how|why|what|when|where|is|are|was"
-    "|don't|do not|never|who|which)\\b"
-)
 
 
 def heading(text: str) -> Intent | None:

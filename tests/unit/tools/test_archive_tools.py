@@ -23,7 +23,7 @@ from memory.records import Source
 from tests.unit.tools.structured_model import StructuredModel
 from tests.unit.tools.trial_archive import TrialArchive
 from tools.caller import Caller
-from tools.catalog import build_tools, choose
+from tools.catalog import build_tools
 from tools.drafting import Drafter
 from tools.errors import ToolFailed
 
@@ -92,18 +92,6 @@ def test_a_tool_tells_its_arguments_and_never_its_caller(box: Box, name: str) ->
 def test_tools_that_change_something_say_so(box: Box) -> None:
     writing = {tool.name for tool in box.tools.values() if (tool.metadata or {}).get("writes")}
     assert writing == {"archive_save", "archive_update", "archive_delete"}
-
-
-def test_tools_are_chosen_by_name(box: Box) -> None:
-    tools = tuple(box.tools.values())
-    assert choose(tools, None) == tools
-    assert choose(tools, []) == ()
-    assert [tool.name for tool in choose(tools, ["summarize", "archive_save"])] == [
-        "archive_save",
-        "summarize",
-    ]
-    with pytest.raises(ValueError, match="nothing, other"):
-        choose(tools, ["archive_save", "other", "nothing"])
 
 
 async def test_a_tool_runs_for_nobody_but_a_caller(box: Box) -> None:
