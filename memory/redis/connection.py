@@ -104,7 +104,8 @@ class SharedConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=error_of)
         self._held: list[bytes] = []
-        self._asked: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        self._asked: deque[asyncio.Future[Any]] = deque()
+        self._sent_at = 0.0
         self._watch: asyncio.TimerHandle | None = None
         self._before = transport.get_protocol()
         transport.set_protocol(self)
@@ -120,9 +121,7 @@ class SharedConnection(asyncio.Protocol):
         if not self._asked:
             self._loop.call_soon(self._send)
         self._held.append(packed)
-        self._asked.append((self._loop.time(), reply))
-        if self._watch is None:
-            self._watch = self._loop.call_later(WAIT_SECONDS, self._look)
+        self._asked.append(reply)
         return reply
 
     def data_received(self, data: bytes) -> None:
@@ -131,7 +130,7 @@ class SharedConnection(asyncio.Protocol):
             while (reply := self._reader.gets()) is not False:
                 if isinstance(reply, hiredis.PushNotification):
                     continue
-                _, waiting = self._asked.popleft()
+                waiting = self._asked.popleft()
                 if not waiting.done():  # else nobody waits for it any more
                     waiting.set_result(reply)
             if self._asked and len(self._asked) == len(self._held):
@@ -145,15 +144,20 @@ class SharedConnection(asyncio.Protocol):
 
     def _send(self) -> None:
         held, self._held = self._held, []
-        if not self.closed:
-            self._transport.write(b"".join(held))
+        if self.closed:
+            return
+        self._transport.write(b"".join(held))
+        # The time counts from here: what was not sent, since the loop was busy, can't be answered.
+        self._sent_at = self._loop.time()
+        if self._watch is None:
+            self._watch = self._loop.call_later(WAIT_SECONDS, self._look)
 
     def _look(self) -> None:
-        """Give up once the oldest command has waited too long."""
+        """Give up once what was sent last has waited too long; the next leave after its answers."""
         self._watch = None
-        if not self._asked:
+        if len(self._asked) == len(self._held):
             return
-        left = self._asked[0][0] + WAIT_SECONDS - self._loop.time()
+        left = self._sent_at + WAIT_SECONDS - self._loop.time()
         if left > 0:
             self._watch = self._loop.call_later(left, self._look)
         else:
@@ -163,7 +167,7 @@ class SharedConnection(asyncio.Protocol):
         self.closed = True
         self._transport.abort()
         while self._asked:
-            _, waiting = self._asked.popleft()
+            waiting = self._asked.popleft()
             if not waiting.done():
                 waiting.set_exception(error)
 

@@ -232,3 +232,25 @@ async def test_a_server_that_was_started_anew_is_asked_again(tmp_path: Path) -> 
         server.start()  # before it is asked: the connection is known to be lost only then
         assert await client.get("c") is None
     server.kill()
+
+
+def test_what_could_not_leave_since_the_loop_was_busy_is_not_late(tmp_path: Path) -> None:
+    async def ask(url: str) -> None:
+        async with open_redis(url) as client:
+            first = asyncio.ensure_future(client.incr("a"))
+            await asyncio.sleep(0)
+            be_busy()  # its sending is due in the next step
+            assert await first == 1
+            second = asyncio.ensure_future(client.incr("a"))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            third = asyncio.ensure_future(client.incr("a"))  # leaves after the second's answer
+            await asyncio.sleep(0)
+            be_busy()
+            assert [await second, await third] == [2, 3]
+
+    def be_busy() -> None:
+        time.sleep(WAIT_SECONDS + 0.2)
+
+    with RedisServer(tmp_path) as server:
+        asyncio.run(ask(server.url))
