@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import hiredis
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.connection import HiredisRespSerializer
 from redis.exceptions import ConnectionError, InvalidResponse, TimeoutError
 
@@ -26,12 +28,31 @@ Client = Redis
 _BLOCKING = frozenset(("XREAD", "SUBSCRIBE", "PSUBSCRIBE"))
 
 
+class _Again(Retry):
+    """What is asked by the library's own ways, pipelines above all, is asked once more.
+
+    The server may have been started anew since a connection was put back into the pool. So all
+    that the stores ask has to be safe to be asked twice.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(NoBackoff(), 1, (ConnectionError,))
+
+    def __deepcopy__(self, _: object) -> "_Again":
+        return self  # one for all connections, so that all can be told to end
+
+    def end(self) -> None:
+        """From here on nothing is asked again, not even what is under way."""
+        self._retries = 0
+
+
 class Gathering(Redis):
     """Redis' own client, whose commands leave together where they are asked for together.
 
     Each write and each answer costs the system more than the command itself. So what is asked for
     in one step of the event loop, or while an answer is awaited, goes in one write over one
-    connection, whoever asks; a command that fails fails alone.
+    connection, whoever asks; a command that fails fails alone. Whatever is asked is asked once more
+    if its connection was lost.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -40,9 +61,21 @@ class Gathering(Redis):
         self._connection: Any = None
         self._shared: SharedConnection | None = None
         self._opening: asyncio.Task[SharedConnection] | None = None
+        self._closed = False
+        self._again = _Again()
+        self.set_retry(self._again)
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close all connections; what is under way, or is asked from here on, is refused."""
+        self._closed = True
+        self._again.end()
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        await super().aclose(close_connection_pool)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        if args[0] in _BLOCKING:
+        if args[0] in _BLOCKING and not self._closed:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         # Packed here, so that what can't be sent is refused to who asked for it alone.
         packed = b"".join(self._packer.pack(*args))
@@ -53,6 +86,8 @@ class Gathering(Redis):
         return await self.parse_response(cast("Any", _Answered(reply)), args[0], **options)
 
     async def _open(self) -> "SharedConnection":
+        if self._closed:
+            raise ConnectionError("the client is closed")
         shared = self._shared
         if shared is not None and not shared.closed:
             return shared
@@ -68,6 +103,10 @@ class Gathering(Redis):
                 else:
                     await self._connection.disconnect(nowait=True)
                     await self._connection.connect()
+        except asyncio.CancelledError as error:
+            if self._closed:  # told to those who wait for it, whom nobody has cancelled
+                raise ConnectionError("the client is closed") from error
+            raise
         except OSError as error:
             if late.expired():
                 raise TimeoutError("no answer in time") from error

@@ -14,7 +14,7 @@ import uvloop
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from redis.asyncio import Redis
-from redis.exceptions import DataError, RedisError, ResponseError, TimeoutError
+from redis.exceptions import ConnectionError, DataError, RedisError, ResponseError, TimeoutError
 
 from memory.board import Board
 from memory.errors import Unavailable
@@ -66,6 +66,17 @@ async def asked(client: Redis) -> set[str]:
     """Every command that the server ran, those of scripts too."""
     stats = await client.info("commandstats")
     return {name.removeprefix("cmdstat_").partition("|")[0] for name in stats}
+
+
+async def are_connected(client: Redis, count: int) -> None:
+    """So many clients are, once the server has seen who has left."""
+    found = -1
+    for _ in range(500):
+        found = len(await client.client_list())
+        if found == count:
+            return
+        await asyncio.sleep(0.02)
+    assert found == count
 
 
 async def use_saver(client: Redis) -> None:
@@ -234,6 +245,22 @@ async def test_a_server_that_was_started_anew_is_asked_again(tmp_path: Path) -> 
     server.kill()
 
 
+async def test_a_pipeline_is_asked_again_of_a_server_that_was_started_anew(tmp_path: Path) -> None:
+    lifetime = Lifetime(idle=timedelta(hours=1), longest=timedelta(days=1))
+    server = RedisServer(tmp_path)
+    server.start()
+    async with open_redis(server.url) as client:
+        sessions, board = RedisSessions(client, lifetime), RedisBoard(client)
+        await sessions.open("user_가")
+        for ask in (lambda: sessions.open("user_가"), lambda: board.hold([RUN])):
+            server.kill()
+            server.start()
+            assert await client.ping()
+            await ask()
+        assert await sessions.close_all("user_가") == 2
+    server.kill()
+
+
 def test_what_could_not_leave_since_the_loop_was_busy_is_not_late(tmp_path: Path) -> None:
     async def ask(url: str) -> None:
         async with open_redis(url) as client:
@@ -254,3 +281,40 @@ def test_what_could_not_leave_since_the_loop_was_busy_is_not_late(tmp_path: Path
 
     with RedisServer(tmp_path) as server:
         asyncio.run(ask(server.url))
+
+
+async def test_nothing_is_asked_again_once_the_client_is_closed(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server:
+        assert server.process is not None
+        async with open_redis(server.url) as other:
+            async with open_redis(server.url) as client:
+                pipeline = client.pipeline()
+                pipeline.get("a")
+                reading = client.xread({"b": "0"}, block=10_000)
+                server.process.send_signal(signal.SIGSTOP)
+                asking = asyncio.gather(
+                    *(client.get("a"), pipeline.execute(), reading), return_exceptions=True
+                )
+                await asyncio.sleep(0.1)
+            server.process.send_signal(signal.SIGCONT)
+            ends = [*await asking, *await asyncio.gather(client.get("a"), return_exceptions=True)]
+            assert [type(end) for end in ends] == [ConnectionError] * 4
+            await are_connected(other, 1)
+
+
+async def test_a_client_that_is_closed_while_it_connects_has_no_connection(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server:
+        async with open_redis(server.url) as client:
+            server.restart()
+            await asyncio.sleep(0.1)  # the loss is known before anything is asked
+            assert server.process is not None
+            server.process.send_signal(signal.SIGSTOP)
+            asking = asyncio.ensure_future(client.get("a"))
+            await asyncio.sleep(0.1)
+            started = asyncio.get_running_loop().time()
+        with pytest.raises(ConnectionError):
+            await asking
+        assert asyncio.get_running_loop().time() - started < WAIT_SECONDS / 2
+        server.process.send_signal(signal.SIGCONT)
+        async with open_redis(server.url) as other:
+            await are_connected(other, 1)
