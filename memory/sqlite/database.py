@@ -34,6 +34,10 @@ FULL_LOG_PAGES = 4 * MOST_LOG_BYTES // 4096
 
 The background copy should have begun long before.
 """
+WIPE_SECONDS = 0.05
+"""How long the emptying of the log waits for those who read from it; all writes wait with it."""
+WIPE_AGAIN_SECONDS = 0.25
+"""How long after a reader was in its way the emptying of the log is tried again."""
 
 
 class Database:
@@ -47,6 +51,8 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="sqlite-log")
         self._copying = threading.Lock()
+        self._owed = threading.Event()
+        self._closing = threading.Event()
 
     @classmethod
     async def open(cls, path: Path, migrations: Sequence[str] = MIGRATIONS) -> Self:
@@ -56,6 +62,7 @@ class Database:
         can't be opened.
         """
         database = cls(path)
+        left = await asyncio.to_thread(database._log_size)
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
         try:
             await database._run(
@@ -64,6 +71,9 @@ class Database:
         except BaseException:
             await database.close()
             raise
+        if left:  # what was deleted may be in it: by whom nobody knows any more
+            with database._copying:
+                database._owe_wipe()
         return database
 
     async def write(self, work: Work[T]) -> T:
@@ -75,13 +85,18 @@ class Database:
         return await self._run(self._readers, lambda connection: _view(connection, work))
 
     async def forget(self) -> None:
-        """Empty the write-ahead log, so that no byte of what was deleted stays in it."""
+        """Empty the write-ahead log, so that no byte of what was deleted stays in it.
+
+        While others read from it, as a backup does, that can't be: then it is emptied as soon as
+        they have done, or at the next opening.
+        """
         await self._run(self._writer, self._empty_log)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        self._closing.set()
         self._readers.shutdown()
         self._writer.shutdown()
         self._keeper.shutdown()
@@ -90,16 +105,22 @@ class Database:
 
     def _write(self, connection: sqlite3.Connection, work: Work[T]) -> T:
         result = _transaction(connection, work)
-        if not self._copying.locked() and self._log_is_long():
+        if not (self._copying.locked() or self._owed.is_set()) and self._log_is_long():
             self._keeper.submit(self._copy_log)
         return result
 
     def _log_is_long(self) -> bool:
         try:
-            log, file = Path(f"{self.path}-wal").stat().st_size, self.path.stat().st_size
+            file = self.path.stat().st_size
         except OSError:
             return False  # what was written is written, whatever becomes of the log
-        return log > min(max(LOG_BYTES, file // LOG_SHARE), MOST_LOG_BYTES)
+        return self._log_size() > min(max(LOG_BYTES, file // LOG_SHARE), MOST_LOG_BYTES)
+
+    def _log_size(self) -> int:
+        try:
+            return Path(f"{self.path}-wal").stat().st_size
+        except OSError:
+            return 0
 
     def _copy_log(self) -> None:
         """Copy the log into the file; no write waits for it."""
@@ -109,11 +130,24 @@ class Database:
     def _empty_log(self, connection: sqlite3.Connection) -> None:
         # SQLite refuses a second copier at once, without waiting for the first.
         with self._copying:
-            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise Unavailable(
-                "The data file is busy; what was deleted will be wiped at the next try."
-            )
+            if not _emptied(connection):
+                self._owe_wipe()
+
+    def _owe_wipe(self) -> None:
+        """Have the log emptied once nobody reads from it; the caller holds ``_copying``."""
+        if not self._owed.is_set():
+            self._owed.set()
+            self._keeper.submit(self._wipe)
+
+    def _wipe(self) -> None:
+        """Try to empty the log until it is done; each try copies what can be copied."""
+        while True:
+            with self._copying, suppress(sqlite3.Error):
+                if _emptied(self._connection()):
+                    self._owed.clear()
+                    return
+            if self._closing.wait(WIPE_AGAIN_SECONDS):
+                return
 
     async def _run(self, pool: ThreadPoolExecutor, work: Work[T]) -> T:
         loop = asyncio.get_running_loop()
@@ -145,6 +179,16 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute(f"PRAGMA wal_autocheckpoint = {FULL_LOG_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
     return connection
+
+
+def _emptied(connection: sqlite3.Connection) -> bool:
+    """Copy the log into the file and empty it; False if somebody reads from it or writes."""
+    connection.execute(f"PRAGMA busy_timeout = {WIPE_SECONDS * 1000:.0f}")
+    try:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+    return not busy
 
 
 def _transaction(connection: sqlite3.Connection, work: Work[T]) -> T:
