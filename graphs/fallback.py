@@ -1,6 +1,8 @@
 """What the person is told when no model has words for it: plain sentences in Korean and English."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
@@ -55,6 +57,13 @@ _FOUND = {
     "en": "I could not finish the answer, but this is what I found:",
     "ko": "답변을 끝내지 못했지만, 여기까지 찾았습니다:",
 }
+_CUT_JSON = ('{"', "[{", '["')
+"""How JSON begins that was too long to be kept whole."""
+_DONE = {
+    "saved": {"en": "saved", "ko": "저장함"},
+    "updated": {"en": "changed", "ko": "바꿈"},
+    "deleted": {"en": "deleted", "ko": "삭제함"},
+}
 
 
 def stop_for(reason: Reason, question: str) -> Stop:
@@ -76,17 +85,49 @@ def queued_words(question: str) -> str:
 def plain_answer(question: str, turn: Sequence[AnyMessage]) -> str:
     """A sentence on what the tools of this turn found, in the language of the question."""
     spoken = language(question)
-    found = [
-        f"- {preview(str(message.text))}"
+    results = [
+        tuple(_lines(str(message.text), spoken))
         for message in turn
         if isinstance(message, ToolMessage) and _tells(message)
     ]
+    found = list(dict.fromkeys(filter(None, results)))[-MOST_RESULTS:]
     said = [str(m.text) for m in turn if isinstance(m, AIMessage) and m.text.strip()]
     if not found:
         return said[-1] if said else _NOTHING[spoken]
-    return "\n".join([_FOUND[spoken], *found[-MOST_RESULTS:]])
+    lines = dict.fromkeys(f"- {preview(line)}" for result in found for line in result)
+    return "\n".join([_FOUND[spoken], *lines])
 
 
 def _tells(message: ToolMessage) -> bool:
     text = str(message.text)
     return message.status == "success" and bool(text.strip()) and not text.startswith(REPEATED)
+
+
+def _lines(text: str, spoken: str) -> Iterator[str]:
+    """What a result tells, for a person to read: a text itself, of JSON the entries' labels."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        if not text.lstrip().startswith(_CUT_JSON):
+            yield text
+        return
+    if not isinstance(data, dict | list):
+        yield data if isinstance(data, str) else text
+        return
+    labels = list(_labels(data, "", spoken))
+    if not labels and isinstance(data, dict):
+        labels = [value for value in data.values() if isinstance(value, str)]
+    yield from (label for label in labels if label.strip())
+
+
+def _labels(data: Any, name: str, spoken: str) -> Iterator[str]:
+    """The labels in a tool's JSON, with what was done to the entry where ``name`` tells it."""
+    if isinstance(data, list):
+        for item in data:
+            yield from _labels(item, name, spoken)
+    elif isinstance(data, Mapping):
+        if isinstance(label := data.get("label"), str):
+            yield f"{label} ({_DONE[name][spoken]})" if name in _DONE else label
+            return
+        for key, value in data.items():
+            yield from _labels(value, key, spoken)
