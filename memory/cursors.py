@@ -9,6 +9,9 @@ from memory.errors import Invalid
 
 Part = str | int | float
 
+_LARGEST = 2**63 - 1
+"""The largest integer that every store takes."""
+
 
 def encode_cursor(*parts: Part) -> str:
     """An opaque URL-safe text of ``parts``."""
@@ -24,8 +27,12 @@ def decode_cursor(cursor: str, *kinds: type) -> tuple[Part, ...]:
         raise refused from error
     if not isinstance(parts, list) or len(parts) != len(kinds):
         raise refused
+    # A moment beside an entry's number may be before 1970; whatever else is a number is counted.
+    least = -_LARGEST if kinds == (int, int) else 0
     if any(
-        not isinstance(part, kind) or isinstance(part, bool)
+        not isinstance(part, kind)
+        or isinstance(part, bool)
+        or (isinstance(part, int) and not least <= part <= _LARGEST)
         for part, kind in zip(parts, kinds, strict=True)
     ):
         raise refused

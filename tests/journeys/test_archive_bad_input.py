@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from memory.cursors import encode_cursor
+
 ENTRY = {"content": "Redis 만료는 3600초로 정했다.", "summary": "레디스 만료", "category": "개발"}
 NEW = {"content": "The staging password rotates.", "summary": "password", "category": "Ops"}
 
@@ -169,6 +171,23 @@ async def test_queries_at_their_bounds(client: httpx.AsyncClient, entry: dict[st
         assert refused(answer, 422, "invalid_field")["field"] == "q"
     answer = await client.get("/api/archive", params={"q": "a\u0000b"})
     assert refused(answer, 422, "invalid_field")["field"] == "q"
+    await check_kept(client, entry)
+
+
+@pytest.mark.parametrize("query", [{}, {"category": ENTRY["category"]}])
+async def test_cursors_that_no_list_gave(
+    client: httpx.AsyncClient, entry: dict[str, Any], query: dict[str, str]
+) -> None:
+    listed = [encode_cursor(2**63, 4), encode_cursor(4, 2**63), encode_cursor(-(2**63), 4)]
+    found = [encode_cursor(-5), encode_cursor(2**63)]
+    for more, cursors in (({}, listed), ({"q": "redis"}, found)):
+        for cursor in cursors:
+            params = query | more | {"cursor": cursor}
+            answer = await client.get("/api/archive", params=params)
+            assert refused(answer, 422, "invalid_field")["field"] == "cursor", cursor
+    for cursor in (encode_cursor(-4, 2), encode_cursor(2**63 - 1, 2**63 - 1)):
+        answer = await client.get("/api/archive", params=query | {"cursor": cursor})
+        assert answer.status_code == 200
     await check_kept(client, entry)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from memory.cursors import encode_cursor
 from tests.services.tomato_server import TomatoServer
 
 JSON = {"Content-Type": "application/json"}
@@ -144,6 +145,8 @@ async def test_what_is_unknown_is_not_found(
         ("/api/rooms?cursor=%00", "cursor"),
         ("/api/rooms?cursor=%ED%86%A0", "cursor"),
         ("/api/rooms?cursor=WzEsMl0", "cursor"),
+        ("/api/rooms?cursor=" + encode_cursor(2**63, "x"), "cursor"),
+        ("/api/rooms?cursor=" + encode_cursor(-1, "x"), "cursor"),
         ("/api/rooms?cursor=" + "a" * 501, "cursor"),
         ("/api/rooms/{}/messages?cursor=garbage", "cursor"),
         ("/api/rooms/{}/messages?cursor=", "cursor"),
