@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 import orjson
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.routing import APIRoute
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langserve import CustomUserType, add_routes
@@ -60,6 +60,7 @@ PAGE_POLICY = (
     " style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 )
 
+_PAGE_FILES = "/playground/{file_path:path}"
 _ASKED = "__asked"  # langchain keeps such names out of what it tells of a run
 
 log = logging.getLogger("tomato.server")
@@ -287,11 +288,31 @@ def _check_names(body: dict[str, Any]) -> None:
                 raise Invalid.field(field, "it must be a list of names")
 
 
+Handle = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def _of_files(handle: Handle) -> Handle:
+    """LangServe opens what an address names, whatever it names: what is no file is not there."""
+
+    async def handle_files(request: Request) -> Response:
+        try:
+            response = await handle(request)
+        except (OSError, ValueError) as error:
+            raise HTTPException(404) from error
+        if response.status_code == 404:
+            raise HTTPException(404)
+        return response
+
+    return handle_files
+
+
 class LangServeRoute(APIRoute):
     """A route of LangServe: its streams end in our words, its pages load nothing from afar."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handle:
         handle = super().get_route_handler()
+        if self.path.endswith(_PAGE_FILES):
+            handle = _of_files(handle)
 
         async def handle_in_our_words(request: Request) -> Response:
             response = await handle(request)

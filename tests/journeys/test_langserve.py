@@ -246,6 +246,17 @@ async def test_addresses_that_are_none(client: httpx.AsyncClient) -> None:
         refused(await client.get(f"/agent/{path}"), 404, "not_found")
 
 
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize(
+    "file",
+    ["%00", "assets", "assets/", "nope.js", "a" * 300, "a%00b/c", "..%2F..%2Fserver.py", "a%0Ab"],
+)
+async def test_files_that_a_playground_has_not(
+    client: httpx.AsyncClient, name: str, file: str
+) -> None:
+    refused(await client.get(f"/{name}/playground/{file}"), 404, "not_found")
+
+
 async def test_without_a_session_nobody_is_answered(settings: Settings) -> None:
     from server.app import create_app
 
