@@ -32,8 +32,15 @@ class Rooms(Protocol):
     """Rooms: their titles and their order, newest activity first."""
 
     async def create(
-        self, owner: str, title: str | None = None, *, listed: bool = True
-    ) -> Room: ...
+        self,
+        owner: str,
+        title: str | None = None,
+        *,
+        listed: bool = True,
+        room_id: str | None = None,
+    ) -> Room:
+        """A new room; with a ``room_id`` the owner's room of that id, made if it is not there."""
+        ...
 
     async def get(self, owner: str, room_id: str) -> Room: ...
 

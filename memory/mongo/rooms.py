@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pymongo import DESCENDING, ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
 from memory.conflicts import room_busy
 from memory.cursors import decode_cursor, encode_cursor
@@ -24,10 +25,17 @@ class MongoRooms:
     def __init__(self, database: MongoDatabase) -> None:
         self._database = database
 
-    async def create(self, owner: str, title: str | None = None, *, listed: bool = True) -> Room:
+    async def create(
+        self,
+        owner: str,
+        title: str | None = None,
+        *,
+        listed: bool = True,
+        room_id: str | None = None,
+    ) -> Room:
         moment = to_micros(now())
         document: Document = {
-            "_id": new_id("room"),
+            "_id": room_id or new_id("room"),
             "owner": owner,
             "title": title,
             "title_source": "none" if title is None else "user",
@@ -46,7 +54,10 @@ class MongoRooms:
             "pending_tokens": 0,
         }
         with mapped_errors():
-            await self._database["rooms"].insert_one(document)
+            try:
+                await self._database["rooms"].insert_one(document)
+            except DuplicateKeyError:
+                return await owned_room(self._database, owner, document["_id"])
         return room_from(document)
 
     async def get(self, owner: str, room_id: str) -> Room:

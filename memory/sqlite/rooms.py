@@ -23,17 +23,24 @@ class SQLiteRooms:
         self._database = database
         self._claimed: dict[str, float] = {}  # one process has the file, and claims end with it
 
-    async def create(self, owner: str, title: str | None = None, *, listed: bool = True) -> Room:
-        room_id, moment = new_id("room"), to_micros(now())
+    async def create(
+        self,
+        owner: str,
+        title: str | None = None,
+        *,
+        listed: bool = True,
+        room_id: str | None = None,
+    ) -> Room:
+        made_id, moment = room_id or new_id("room"), to_micros(now())
         source = "none" if title is None else "user"
 
         def work(connection: sqlite3.Connection) -> Room:
             connection.execute(
                 "INSERT INTO rooms (id, owner, title, title_source, listed, created_at, updated_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (room_id, owner, title, source, listed, moment, moment),
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                (made_id, owner, title, source, listed, moment, moment),
             )
-            return owned_room(connection, owner, room_id)
+            return owned_room(connection, owner, made_id)
 
         return await self._database.write(work)
 

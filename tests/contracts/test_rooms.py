@@ -138,6 +138,16 @@ async def test_of_many_at_once_one_begins(stores: Stores) -> None:
     assert sum(isinstance(one, Conflict) for one in begun) == 19
 
 
+async def test_a_room_of_a_given_id_is_made_once(stores: Stores) -> None:
+    made = [
+        await stores.rooms.create(ME, "API", listed=False, room_id="room_given") for _ in range(2)
+    ]
+    assert [room.id for room in made] == ["room_given"] * 2
+    assert made[0] == made[1] == await stores.rooms.get(ME, "room_given")
+    with pytest.raises(NotFound):
+        await stores.rooms.create(OTHER, room_id="room_given")
+
+
 async def test_an_idempotency_key_begins_once(stores: Stores) -> None:
     room = await stores.rooms.create(ME)
     first = a_run(room, "key")

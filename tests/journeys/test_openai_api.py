@@ -1,5 +1,6 @@
 """The agent behind OpenAI's interface, asked by OpenAI's own client."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -109,6 +110,29 @@ async def test_errors_are_those_that_the_client_knows(agent: AsyncOpenAI) -> Non
         )
     with pytest.raises(openai.AuthenticationError):
         await agent.with_options(api_key="no").models.list()
+
+
+async def test_a_key_runs_once_without_a_room(client: httpx.AsyncClient) -> None:
+    async def ask(words: str, key: str = "k1", **more: object) -> httpx.Response:
+        said = {"role": "user", "content": words}
+        body = {"model": "tomato", "messages": [said], **more}
+        headers = {"Idempotency-Key": key}
+        return await client.post("/v1/chat/completions", json=body, headers=headers)
+
+    first, second = await asyncio.gather(ask(SAVE), ask(SAVE))
+    assert first.status_code == second.status_code == 200
+    other = await ask("안녕?")
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "idempotency_mismatch")
+    third, stream = await ask(SAVE), await ask(SAVE, stream=True)
+    assert first.json()["choices"] == second.json()["choices"] == third.json()["choices"]
+    for again in (second, third, stream):
+        assert again.headers["x-room-id"] == first.headers["x-room-id"]
+    assert first.json()["id"] == second.json()["id"] == third.json()["id"]
+    assert first.json()["id"] in stream.text
+    apart = await ask(SAVE, key="k2")
+    assert apart.headers["x-room-id"] != first.headers["x-room-id"]
+    items = (await client.get(f"/api/rooms/{first.headers['x-room-id']}/messages")).json()["items"]
+    assert [one["content"] for one in items if one["role"] == "user"] == [SAVE]
 
 
 async def streamed(
