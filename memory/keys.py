@@ -6,7 +6,7 @@ import secrets
 LAST_INDEX = 9999
 """The highest index that a message key can hold."""
 
-_KEY = re.compile(r"t(\d{8})-(\d{4})\Z")
+_KEY = re.compile(r"t(\d{8})-(\d{4})\Z", re.ASCII)
 
 
 def message_key(turn: int, index: int) -> str:

@@ -150,6 +150,7 @@ async def test_what_is_unknown_is_not_found(
         ("/api/rooms?cursor=" + "a" * 501, "cursor"),
         ("/api/rooms/{}/messages?cursor=garbage", "cursor"),
         ("/api/rooms/{}/messages?cursor=", "cursor"),
+        ("/api/rooms/{}/messages?cursor=t٠٠٠٠٠٠٠١-٠٠٠٠", "cursor"),
         ("/api/rooms/{}/messages?limit=-1", "limit"),
     ],
 )
