@@ -46,6 +46,11 @@ def check_category(name: str) -> str:
     return _one_line("category", name, CATEGORY_LIMIT)
 
 
+def kept_line(text: str) -> str:
+    """A line as it is kept, however its spaces and composed characters were written."""
+    return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
 def check_content(content: str) -> str:
     if is_blank(content):
         raise Invalid.field("content", "it is blank")
@@ -115,7 +120,7 @@ def _one_line(field: str, text: str, limit: int) -> str:
         raise Invalid.field(field, "it must not turn the direction of the writing around it")
     if len(kept) > LABEL_POINTS or grapheme_count(kept) > limit:
         raise Invalid.field(field, f"it has more than {limit} characters")
-    return unicodedata.normalize("NFC", kept)
+    return kept_line(kept)
 
 
 def _has_surrogates(text: str) -> bool:

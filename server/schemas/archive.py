@@ -5,8 +5,9 @@ from typing import Annotated, Literal, Self
 from fastapi import Header, Path, Query
 from pydantic import AfterValidator, Field, model_validator
 
+from memory.archive_rules import kept_line
 from memory.records import Entry, Found
-from server.schemas.fields import In, Moment, Out, absent, no_nul
+from server.schemas.fields import In, Moment, Out, absent, no_nul, one_line
 
 CONTENT = "Redis의 maxmemory-policy를 allkeys-lru로 바꾸면 오래된 키부터 지운다."
 SUMMARY = "Redis 메모리 정책 allkeys-lru"
@@ -17,14 +18,17 @@ Plain = Annotated[str, AfterValidator(no_nul)]
 
 EntryId = Annotated[str, Path(description="The entry's id.", max_length=100, examples=[ENTRY_ID])]
 CategoryName = Annotated[
-    Plain, Path(description="A category's name.", max_length=1_000, examples=[CATEGORY])
+    Plain,
+    AfterValidator(one_line),
+    AfterValidator(kept_line),
+    Path(description="A category's name.", max_length=1_000, examples=[CATEGORY]),
 ]
 SearchWords = Annotated[
     Plain | None,
     Query(alias="q", description="Words to look for; best first.", examples=["redis 메모리"]),
 ]
 CategoryFilter = Annotated[
-    Plain | None,
+    Annotated[Plain, AfterValidator(kept_line)] | None,
     Query(description="Only entries of this category.", max_length=1_000, examples=[CATEGORY]),
 ]
 IfMatch = Annotated[

@@ -22,7 +22,7 @@ def no_nul(text: str) -> str:
     return text
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
         raise ValueError("it must be one line without control characters")
     return text
@@ -68,7 +68,7 @@ Text = Annotated[
 Title = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE),
-    AfterValidator(_one_line),
+    AfterValidator(one_line),
 ]
 RoomId = Annotated[
     str,

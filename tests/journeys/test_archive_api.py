@@ -1,7 +1,9 @@
 """The archive over HTTP, on real embedded storage: from a draft to its deletion."""
 
 import asyncio
+import unicodedata
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -286,3 +288,15 @@ async def test_what_is_deleted_or_replaced_is_gone_from_the_disk(
 
 def on_disk(settings: Settings) -> bytes:
     return b"".join(path.read_bytes() for path in settings.data.rglob("*") if path.is_file())
+
+
+async def test_a_category_is_found_by_what_was_sent(client: httpx.AsyncClient) -> None:
+    sent = unicodedata.normalize("NFD", "카페") + "  été"
+    body = {"content": "레디스 만료는 3600초다.", "summary": "만료", "category": sent}
+    saved = (await client.post("/api/archive", json=body)).json()
+    assert saved["category"] == unicodedata.normalize("NFC", "카페 été")
+    for query in ({"category": sent}, {"category": sent, "q": "레디스"}):
+        found = (await client.get("/api/archive", params=query)).json()["items"]
+        assert [one["id"] for one in found] == [saved["id"]], query
+    renamed = await client.patch(f"/api/archive/categories/{quote(sent)}", json={"name": "Cafés"})
+    assert renamed.json() == {"name": "Cafés", "count": 1}
