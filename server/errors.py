@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,12 @@ STATUS: Mapping[type[StoreError], int] = {
     Newer: 503,
     Unavailable: 503,
 }
+
+_PLACES = frozenset({"body", "query", "path", "header", "cookie"})
+"""Where a field was sent in, as FastAPI has it before the field; LangServe's have none."""
+
+_BRANCH = re.compile(r"(none|constrained-\w+|[\w-]+\[.*\])\Z", re.DOTALL)
+"""What pydantic calls the kinds that a field may be of, among the names of fields."""
 
 _OWN_WORDS = {
     404: ("not_found", "There is nothing here."),
@@ -158,7 +165,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
-    errors = [_field_error(one) for one in error.errors()[:MAX_FIELDS]]
+    found = error.errors()
+    # Of a field that may be absent, pydantic says beside what is wrong that null would do.
+    told = [one for one in found if one["type"] != "none_required"] or found
+    errors = [_field_error(one) for one in told[:MAX_FIELDS]]
     message = f"{errors[0]['field']}: {errors[0]['reason']}"
     return _refusal(request, 422, "invalid_field", message, details={**errors[0], "errors": errors})
 
@@ -170,7 +180,9 @@ def _refusal(request: Request, status: int, code: str, message: str, **more: Any
 
 def _field_error(error: Mapping[str, Any]) -> dict[str, str]:
     """One field and what is wrong with it; never the value, which may be huge or secret."""
-    location: Sequence[object] = error["loc"]
-    path = [str(part)[:64] for part in location[1:]] or [str(location[0]) if location else "body"]
+    location: Sequence[object] = error["loc"] or ("body",)
+    sent_in = len(location) > 1 and location[0] in _PLACES
+    first, *inner = map(str, location[1:] if sent_in else location)
+    path = [first, *(part for part in inner if not _BRANCH.match(part))]
     reason = str(error["msg"]).removeprefix("Value error, ")
-    return {"field": ".".join(path), "reason": reason[:300]}
+    return {"field": ".".join(part[:64] for part in path), "reason": reason[:300]}

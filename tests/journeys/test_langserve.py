@@ -196,6 +196,25 @@ async def test_a_refusal_comes_before_the_answer(
 
 
 @pytest.mark.parametrize(
+    ("path", "given", "field"),
+    [
+        ("agent/invoke", {"message": "x", "room_id": 5}, "room_id"),
+        ("agent/invoke", {"message": "x", "tools": [1]}, "tools.0"),
+        ("agent/invoke", {"message": 1}, "message"),
+        ("agent/invoke", {"message": "x", "none": 1}, "none"),
+        ("draft/invoke", {"content": NOTE, "category": 4}, "category"),
+        ("title/invoke", {"conversation": [{"role": "user"}]}, "conversation.0.content"),
+    ],
+)
+async def test_a_bad_field_is_named(
+    client: httpx.AsyncClient, path: str, given: object, field: str
+) -> None:
+    error = refused(await call(client, path, given), 422, "invalid_field")
+    assert error["details"]["field"] == field
+    assert {one["field"] for one in error["details"]["errors"]} == {field}
+
+
+@pytest.mark.parametrize(
     ("path", "body"),
     [
         ("draft/invoke", {"input": {"content": "\0"}}),

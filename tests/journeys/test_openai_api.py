@@ -135,6 +135,24 @@ async def test_a_key_runs_once_without_a_room(client: httpx.AsyncClient) -> None
     assert [one["content"] for one in items if one["role"] == "user"] == [SAVE]
 
 
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (5, "messages.0.content"),
+        ([{"type": "text"}], "messages.0.content.0.text"),
+        ("\0", "messages.0.content"),
+    ],
+)
+async def test_a_bad_content_is_named(
+    client: httpx.AsyncClient, content: object, field: str
+) -> None:
+    body = {"model": "tomato", "messages": [{"role": "user", "content": content}]}
+    answer = await client.post("/v1/chat/completions", json=body)
+    assert answer.status_code == 422
+    assert field in {one["field"] for one in answer.json()["error"]["details"]["errors"]}
+    assert "[" not in answer.json()["error"]["details"]["field"]
+
+
 async def streamed(
     client: AsyncOpenAI, room: dict[str, str]
 ) -> openai.AsyncStream[ChatCompletionChunk]:
