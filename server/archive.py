@@ -12,6 +12,7 @@ from memory.records import Entry, Source
 from server.bodies import JSONRoute
 from server.errors import documented
 from server.identity import CurrentUser, OwnedEntry
+from server.paths import rest
 from server.resources import AppResources, Resources
 from server.schemas.archive import (
     CategoriesOut,
@@ -112,7 +113,7 @@ async def list_categories(user: CurrentUser, resources: AppResources) -> Categor
 
 
 @router.patch(
-    "/categories/{name:path}",
+    "/categories/" + rest("name"),
     summary="Rename or merge a category",
     responses=documented(404, 413, 415),
 )

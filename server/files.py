@@ -14,11 +14,12 @@ from memory.file_rules import check_file_name
 from memory.records import File
 from server.errors import APIError, documented
 from server.identity import CurrentUser
+from server.paths import rest
 from server.resources import AppResources
 from server.schemas.archive import EntryId, FileOut
 from server.schemas.files import ANY_BYTES, BYTES_OUT, FileMatch, FileName, Overwrite, RangeWanted
 
-router = APIRouter(prefix="/api/archive/{entry_id}/files/{filename:path}", tags=["archive"])
+router = APIRouter(prefix="/api/archive/{entry_id}/files/" + rest("filename"), tags=["archive"])
 
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})\Z", re.ASCII)
 _ETAG = re.compile(r'"([0-9a-f]{64})"\Z')

@@ -191,6 +191,18 @@ async def test_cursors_that_no_list_gave(
     await check_kept(client, entry)
 
 
+@pytest.mark.parametrize("name", ["a%0Ab", "%0A", "a%0A"])
+async def test_a_newline_in_an_address(
+    client: httpx.AsyncClient, entry: dict[str, Any], name: str
+) -> None:
+    for method in ("PUT", "GET", "DELETE"):
+        answer = await client.request(method, f"/api/archive/{entry['id']}/files/{name}")
+        assert refused(answer, 422, "invalid_field")["field"] == "filename"
+    answer = await client.patch(f"/api/archive/categories/{name}", json={"name": "x"})
+    assert refused(answer, 422, "invalid_field")["field"] == "name"
+    await check_kept(client, entry)
+
+
 @pytest.mark.parametrize(
     "order",
     [
