@@ -47,3 +47,13 @@ async def test_a_run_stopped_before_it_spoke_is_a_conflict() -> None:
     with pytest.raises(APIError) as stopped:
         await whole_answer("run_1", stream(("run", {}), ("done", {"status": "stopped"})))
     assert (stopped.value.status_code, stopped.value.code) == (409, "run_stopped")
+
+
+async def test_a_run_without_an_answer_is_told_of_as_it_ended() -> None:
+    with pytest.raises(APIError) as deleted:
+        await whole_answer("run_1", stream(("done", {"status": "complete"})))
+    assert (deleted.value.status_code, deleted.value.code) == (404, "message_not_found")
+    with pytest.raises(APIError) as failed:
+        await whole_answer("run_1", stream(("done", {"status": "failed"})))
+    assert (failed.value.status_code, failed.value.code) == (409, "run_failed")
+    assert deleted.value.details == failed.value.details == {"run_id": "run_1"}
