@@ -11,13 +11,15 @@ from memory.keys import message_key
 
 PREVIEW_CHARACTERS = 200
 MAX_DEPTH = 20
+INTEGERS = range(-(2**63), 2**63)
+"""Those that every store holds."""
 
 
 def tidy(reply: AIMessage, progress: Progress, limits: Limits) -> tuple[AIMessage, dict[str, str]]:
     """``reply`` under its key, with no more calls than may still run, and refusals by call id.
 
-    Calls get ids of their own where theirs are missing or not unique, since each call must find
-    its one result; a call that can't be run keeps no arguments.
+    Calls get ids of their own where theirs are missing, not unique or not text, since each call
+    must find its one result; a call that can't be run keeps no arguments.
     """
     room = limits.tool_calls - progress.tool_calls
     wanted: list[ToolCall | InvalidToolCall] = [*reply.tool_calls, *reply.invalid_tool_calls]
@@ -41,7 +43,7 @@ def tidy(reply: AIMessage, progress: Progress, limits: Limits) -> tuple[AIMessag
 
 def _own_id(call: ToolCall | InvalidToolCall, taken: set[str | None], spare: str) -> str:
     call_id = call["id"]
-    if not call_id or call_id in taken or len(call_id) > 100:
+    if not call_id or call_id in taken or len(call_id) > 100 or call_id != clean(call_id):
         return spare
     return call_id
 
@@ -85,9 +87,11 @@ def _size(args: Mapping[str, Any]) -> int:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """``value`` as JSON can hold it; ValueError in words for the model if it is nested deeper."""
+    """``value`` as JSON can hold it; ValueError in words for the model if that is not possible."""
     if isinstance(value, str):
         return clean(value)
+    if isinstance(value, int) and value not in INTEGERS:
+        raise ValueError("The arguments hold an integer of more than 64 bits. Use a smaller one.")
     if value is None or isinstance(value, bool | int | float):
         return value
     if depth == 0:

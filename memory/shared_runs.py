@@ -43,6 +43,8 @@ class _Published:
     run: Run
     log: EventLog
     sent: int = 0
+    untold: bool = False
+    """Whether others hear no more of it, but get its stored answer."""
 
 
 @dataclass(slots=True)
@@ -180,21 +182,27 @@ class SharedRuns:
                     await asyncio.sleep(RETRY_SECONDS)
 
     async def _tell(self, one: _Published) -> bool:
-        """Append what is new of a run, in order; False while the board is away."""
+        """Append what is new of a run, in order; False while the board is away.
+
+        A run that can't be told is only held on to its end, so that it keeps its room.
+        """
         run, log = one.run, one.log
-        while one.sent < log.last:
-            fresh = await log.past(one.sent)
-            try:
+        try:
+            while one.sent < log.last and not one.untold:
+                fresh = await log.past(one.sent)
                 one.sent = await self._board.append(run, fresh[:BATCH_EVENTS])
-            except Unavailable:
-                return False
-            if one.sent < 0:
-                self._local.stop(run.id)
-                self._publishing.pop(run.id, None)
-                return True
+                if one.sent < 0:
+                    self._local.stop(run.id)
+                    self._publishing.pop(run.id, None)
+                    return True
+        except Unavailable:
+            return False
+        except Exception:  # noqa: BLE001 - whatever is wrong with one run, the others are told
+            _log.exception("run not told", extra={"run_id": run.id})
+            one.untold = True
         if log.done:
             self._publishing.pop(run.id, None)
-            if self._board.keeps_events:
+            if self._board.keeps_events and not one.untold:
                 self._local.drop(run.id)
         return True
 
@@ -210,11 +218,17 @@ class SharedRuns:
             if tick % LOOK_TICKS == 0:
                 await self._quietly(self._close_dead())
 
-    async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _quietly(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do a piece of work that is due again soon; whether it went well."""
         try:
             await work
         except StoreError as error:
             _log.info("runs not tended", extra={"code": error.code})
+        except Exception:  # noqa: BLE001 - whatever went wrong with one run, the others are tended
+            _log.exception("runs not tended")
+        else:
+            return True
+        return False
 
     async def _hear(self) -> None:
         if self._publishing:
@@ -258,19 +272,16 @@ class SharedRuns:
                 self._wanted.clear()
                 await self._wanted.wait()
                 continue
-            await self._read(open_ones)
+            if not await self._quietly(self._read(open_ones)):
+                await asyncio.sleep(RETRY_SECONDS)
             for mirror in open_ones.values():
                 await self._quietly(self._settle(mirror))
 
     async def _read(self, mirrors: dict[str, _Mirror]) -> None:
         moment = asyncio.get_running_loop().time()
-        try:
-            fresh = await self._board.read(
-                {run_id: mirror.log.last for run_id, mirror in mirrors.items()}
-            )
-        except Unavailable:
-            await asyncio.sleep(RETRY_SECONDS)
-            return
+        fresh = await self._board.read(
+            {run_id: mirror.log.last for run_id, mirror in mirrors.items()}
+        )
         for run_id, mirror in mirrors.items():
             if fresh.get(run_id) or not mirror.heard:
                 mirror.heard = moment
