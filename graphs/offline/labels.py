@@ -15,6 +15,8 @@ _MARKUP = re.compile(r"^(?:#{1,6}\s+|[-*+>•·]\s+|\d{1,3}[.)]\s+|\[[ xX]\]\s*|
 _EMPHASIS = re.compile(r"[*`~|]+|__+|\[(?=[^\]]{1,200}\]\()|\]\([^)\s]{1,500}\)")
 _SCHEME = re.compile(r"\b(?:https?|ftp)://(?:www\.)?")
 _EDGE = " \t,;:.!?…~-–—/\\|·=\"'“”‘’「」『』()[]{}<>*#`"
+_CLOSED_BY = dict(zip("([{<「『“‘\"'", ")]}>」』”’\"'", strict=True))
+_APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
 _HANGUL = re.compile(r"[가-힣]")
 _PART = re.compile(r"(.{10,})[/._?&=:-]")
 _LETTER = re.compile(r"[^\W_]")
@@ -98,7 +100,35 @@ def label_of(content: str, limit: int = LABEL_LIMIT) -> str:
 def _plain(line: str) -> str:
     """A line without the marks of Markdown, lists and links."""
     line = _EMPHASIS.sub("", _MARKUP.sub("", line.strip()))
-    return " ".join(_SCHEME.sub("", line).split()).strip(_EDGE)
+    return _bare(" ".join(_SCHEME.sub("", line).split()))
+
+
+def _bare(text: str) -> str:
+    """``text`` without the marks at its edges; a pair is kept whole or taken off whole."""
+    partners = _partners(text)
+    start, end = 0, len(text)
+    while start < end:
+        if text[start] in _EDGE and partners.get(start) in (None, end - 1):
+            end -= start in partners
+            start += 1
+        elif text[end - 1] in _EDGE and end - 1 not in partners:
+            end -= 1
+        else:
+            break
+    return text[start:end]
+
+
+def _partners(text: str) -> dict[int, int]:
+    """Where the other one of a pair stands, for each bracket and quote that has one."""
+    found: dict[int, int] = {}
+    waiting: dict[str, list[int]] = {mark: [] for mark in _CLOSED_BY.values()}
+    for place, mark in enumerate(_APOSTROPHE.sub("-", text)):
+        if waiting.get(mark):
+            opened = waiting[mark].pop()
+            found |= {opened: place, place: opened}
+        elif mark in _CLOSED_BY:
+            waiting[_CLOSED_BY[mark]].append(place)
+    return found
 
 
 def _heading(sample: str) -> str:
@@ -131,7 +161,7 @@ def _length(span: Sequence[_Word]) -> int:
 
 def _cut(line: str, limit: int) -> str:
     """The beginning of a line; a word too long for it is cut at one of its marks."""
-    label = cut_label(line, limit).strip(_EDGE)
+    label = _bare(cut_label(line, limit))
     if label and " " not in label and (found := _PART.match(label)):
         return found[1]
     return label
@@ -153,12 +183,12 @@ def _span(parts: Sequence[_Word], start: int, limit: int) -> list[_Word]:
 
 
 def _trimmed(span: Sequence[_Word]) -> str:
-    text = " ".join(word.text for word in span).strip(_EDGE)
+    text = _bare(" ".join(word.text for word in span))
     last = text.rsplit(" ", 1)[-1]
     if len(last) > 1 and _HANGUL.search(last) and last not in _NO_PARTICLE:
         bare = _PARTICLE.sub("", text)
         text = bare if len(bare.rsplit(" ", 1)[-1]) >= 2 or " " not in bare else text
-    return text.strip(_EDGE) or text
+    return _bare(text) or text
 
 
 def _weight(word: str, counts: Counter[str]) -> float:

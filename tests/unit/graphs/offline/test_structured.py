@@ -23,6 +23,17 @@ LABELS = [
     ("- [ ] buy milk", "buy milk"),
     ("https://github.com/langchain-ai/langgraph/pull/4821", "github.com/langchain-ai"),
     ("**Note:** the door code is 4411", "door code is 4411"),
+    ("회의 (주간)", "회의 (주간)"),
+    ("(중요) 회의록 정리 문서", "(중요) 회의록 정리 문서"),
+    ("foo(bar)", "foo(bar)"),
+    ("배열 a[0].", "배열 a[0]"),
+    ('"quoted" text about "redis"', '"quoted" text about "redis"'),
+    ('{"a":1}', '"a":1'),
+    ("((all) of it).", "(all) of it"),
+    ("“whole”, said he", "“whole”, said he"),
+    ("don't say 'maybe'", "don't say 'maybe'"),
+    ("Let's meet (room 4", "Let's meet (room 4"),
+    ("meet in room 4)", "meet in room 4"),
 ]  # fmt: skip
 
 NOISE = [
