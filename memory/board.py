@@ -23,6 +23,10 @@ class Board(Ledger, Protocol):
         """Whether what is appended can be read again, by any process."""
         ...
 
+    async def expect(self, run: Run) -> None:
+        """Know a run as its room's before it begins, so that it can be forgotten at any time."""
+        ...
+
     async def renew(self, run_ids: Collection[str]) -> Collection[str]:
         """Hold these for another while; those that were closed by another."""
         ...
@@ -40,12 +44,15 @@ class Board(Ledger, Protocol):
 
         The id of the last event that is there then, -1 once another closed the run.
 
-        Nothing is appended unless the first follows what is there.
+        Nothing is appended unless the first follows what is there. Of a run that was forgotten
+        events are taken as appended, but not kept.
         """
         ...
 
     async def close(self, run_id: str, events: Sequence[Event]) -> bool:
         """End the stream of a run that nobody holds with these; whether it now has its end.
+
+        One that was forgotten gets none.
 
         Their ids are given anew, past all that a follower may have had from the worker itself; a
         ``message`` is left out if it is there.
@@ -60,6 +67,10 @@ class Board(Ledger, Protocol):
         """The events past these ids, by run; waits a moment for the first."""
         ...
 
-    async def forget(self, room_id: str, running: Collection[str]) -> None:
-        """Drop what is kept of a room's runs but those ``running``; nothing comes after it."""
+    async def known(self, room_id: str) -> Collection[str]:
+        """The runs of a room of which anything may be kept, now or later."""
+        ...
+
+    async def forget(self, room_id: str, run_ids: Collection[str]) -> None:
+        """Drop the events of these runs of a room and keep none of them any more."""
         ...

@@ -7,7 +7,7 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -64,7 +64,7 @@ class Runs(Protocol):
         """Whether anybody may still work on a run."""
         ...
 
-    async def forget(self, room_id: str) -> None:
+    async def forget(self, room_id: str) -> object:
         """Drop the kept events of a room's ended runs: what they tell of was deleted."""
         ...
 
@@ -150,12 +150,15 @@ class LocalRuns:
         self._live.pop(run_id, None)
         self._ended.pop(run_id, None)
 
-    async def forget(self, room_id: str) -> None:
-        # A run whose turn is stored has said all, even while it still tidies up.
+    async def forget(self, room_id: str) -> Collection[str]:
+        # Those that are here now: a turn that begins while the store is asked is not meant.
+        here = [live.run.id for live in self._live.values() if live.run.room_id == room_id]
         running = {run.id for run in await self._records.unfinished()}
-        for run_id, live in list(self._live.items()):
-            if live.run.room_id == room_id and run_id not in running:
-                self.drop(run_id)
+        # A run whose turn is stored has said all, even while it still tidies up.
+        ended = [run_id for run_id in here if run_id not in running]
+        for run_id in ended:
+            self.drop(run_id)
+        return ended
 
     async def cancel(self, owner: str, run_id: str) -> None:
         live = self._live.get(run_id)

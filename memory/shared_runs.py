@@ -7,7 +7,7 @@ many times a second, so that neither the board nor a reader ever slows one.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,8 +81,17 @@ class SharedRuns:
         work = (self._tend(), self._listen(), self._publish())
         self._tasks = [asyncio.create_task(one) for one in work]
 
-    def slot(self, run: Run) -> AbstractAsyncContextManager[Slot]:
-        return self._local.slot(run)
+    @asynccontextmanager
+    async def slot(self, run: Run) -> AsyncIterator[Slot]:
+        # The board is told while it is asked for a slot: a turn waits for both answers at once.
+        expected = asyncio.create_task(self._board.expect(run))
+        try:
+            async with self._local.slot(run) as slot:
+                await expected
+                yield slot
+        finally:
+            expected.cancel()
+            await asyncio.wait([expected])
 
     async def start(self, run: Run, work: Work) -> None:
         await self._local.start(run, work)
@@ -144,9 +153,11 @@ class SharedRuns:
         return await self._board.held(run.id)
 
     async def forget(self, room_id: str) -> None:
-        await self._local.forget(room_id)
-        running = [run.id for run in await self._records.unfinished()]
-        await self._board.forget(room_id, running)
+        for run_id in await self._local.forget(room_id):
+            self._publishing.pop(run_id, None)
+        known = await self._board.known(room_id)
+        running = {run.id for run in await self._records.unfinished()}
+        await self._board.forget(room_id, [run_id for run_id in known if run_id not in running])
 
     async def cancel(self, owner: str, run_id: str) -> None:
         if self._local.log(owner, run_id) is not None:

@@ -75,6 +75,9 @@ class MongoBoard:
             if not gone.deleted_count:
                 await self._counted.update_one(its, {"$pull": {"runs": {"id": run.id}}})
 
+    async def expect(self, run: Run) -> None:
+        """Nothing is kept that could be forgotten."""
+
     async def renew(self, run_ids: Collection[str]) -> Collection[str]:
         open_ones: Document = {"open.run_id": {"$in": list(run_ids)}}
         with mapped_errors():
@@ -120,5 +123,8 @@ class MongoBoard:
         await asyncio.sleep(POLL_SECONDS)
         return {}
 
-    async def forget(self, room_id: str, running: Collection[str]) -> None:
+    async def known(self, room_id: str) -> Collection[str]:
+        return ()
+
+    async def forget(self, room_id: str, run_ids: Collection[str]) -> None:
         """Nothing is kept."""

@@ -16,15 +16,20 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 
-# The id of the last event, -1 if another holds or has closed the run.
+# The id of the last event, -1 if another holds or has closed the run. Events of a forgotten run
+# are not kept, but its lease lives on.
 APPEND = (
     _LAST
     + """
-local stream, lease, room = KEYS[1], KEYS[2], KEYS[3]
+local stream, lease, forgotten, room = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local worker, milliseconds, kept, first = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local holder = redis.call('GET', lease)
 if holder and holder ~= worker then return -1 end
 if not holder then redis.call('SET', lease, worker, 'PX', milliseconds) end
+if redis.call('EXISTS', forgotten) == 1 then
+  if ARGV[#ARGV - 1] == 'done' then redis.call('SET', lease, 'closed', 'EX', kept) end
+  return first + (#ARGV - 5) / 2 - 1
+end
 local last = last_of(stream)
 if last ~= first - 1 then return last end
 if first == 1 then
@@ -41,11 +46,12 @@ return last
 """
 )
 
-# 1 if the stream has its end then, 0 if its worker holds it.
+# 1 if the stream has its end then, 0 if its worker holds it or it was forgotten.
 CLOSE = (
     _LAST
     + """
 local stream, lease, kept = KEYS[1], KEYS[2], ARGV[1]
+if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
 local last, name = last_of(stream)
 if name == 'done' then return 1 end
 local holder = redis.call('GET', lease)

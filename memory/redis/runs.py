@@ -1,11 +1,12 @@
 """The board of runs in Redis: a stream of events and a lease per run.
 
-Of each run there are three keys in one hash slot; of each room there is a set of its runs, of each
+Of each run there are four keys in one hash slot; of each room there is a set of its runs, of each
 user those that are counted, by the time until when:
 
-    stream  entries whose id is the event's id, with its name and its data as JSON
-    lease   the worker that holds the run, or "closed" once another has ended it
-    stop    there while somebody wants the run stopped
+    stream     entries whose id is the event's id, with its name and its data as JSON
+    lease      the worker that holds the run, or "closed" once another has ended it
+    stop       there while somebody wants the run stopped
+    forgotten  there while events that a worker still has to tell must not be kept
 """
 
 import asyncio
@@ -64,6 +65,13 @@ class RedisBoard:
         with mapped_errors():
             await self._client.zrem(_user(run.owner), run.id)
 
+    async def expect(self, run: Run) -> None:
+        with mapped_errors():
+            async with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.sadd(_room(run.room_id), run.id)
+                pipeline.expire(_room(run.room_id), 2 * _KEPT)
+                await pipeline.execute()
+
     async def renew(self, run_ids: Collection[str]) -> Collection[str]:
         with mapped_errors():
             async with self._client.pipeline(transaction=False) as pipeline:
@@ -95,7 +103,7 @@ class RedisBoard:
         parts = [part for event in events for part in (event.name, _packed(event))]
         with mapped_errors():
             last = await self._append(
-                keys=[_stream(run.id), _lease(run.id), _room(run.room_id)],
+                keys=[_stream(run.id), _lease(run.id), _forgotten(run.id), _room(run.room_id)],
                 args=[self._worker, _LEASE_MS, _KEPT, events[0].id, run.id, *parts],
             )
         return int(last)
@@ -104,7 +112,8 @@ class RedisBoard:
         parts = [part for event in events for part in (event.name, _packed(event))]
         with mapped_errors():
             ended = await self._close(
-                keys=[_stream(run_id), _lease(run_id)], args=[_KEPT, _AHEAD, *parts]
+                keys=[_stream(run_id), _lease(run_id), _forgotten(run_id)],
+                args=[_KEPT, _AHEAD, *parts],
             )
         return bool(ended)
 
@@ -125,14 +134,19 @@ class RedisBoard:
             return {}
         return {ids[name]: [_event(entry) for entry in entries] for name, entries in found}
 
-    async def forget(self, room_id: str, running: Collection[str]) -> None:
+    async def known(self, room_id: str) -> Collection[str]:
         with mapped_errors():
             members = cast("set[bytes]", await self._client.smembers(_room(room_id)))
-            for run_id in {member.decode() for member in members} - set(running):
-                # What its worker still has to tell must not come back.
-                await self._client.set(_lease(run_id), CLOSED, ex=_KEPT)
-                await self._client.delete(_stream(run_id))
-                await self._client.srem(_room(room_id), run_id)
+        return [member.decode() for member in members]
+
+    async def forget(self, room_id: str, run_ids: Collection[str]) -> None:
+        with mapped_errors():
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for run_id in run_ids:
+                    pipeline.set(_forgotten(run_id), b"1", ex=_KEPT)
+                    pipeline.delete(_stream(run_id))
+                    pipeline.srem(_room(room_id), run_id)
+                await pipeline.execute()
 
 
 def _stream(run_id: str) -> str:
@@ -145,6 +159,10 @@ def _lease(run_id: str) -> str:
 
 def _stop(run_id: str) -> str:
     return f"tomato:run:{{{run_id}}}:stop"
+
+
+def _forgotten(run_id: str) -> str:
+    return f"tomato:run:{{{run_id}}}:forgotten"
 
 
 def _room(room_id: str) -> str:

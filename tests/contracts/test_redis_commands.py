@@ -101,6 +101,7 @@ async def use_sessions(client: Redis) -> None:
 
 async def use_board(board: Board) -> None:
     assert await board.admit(RUN, 1)
+    await board.expect(RUN)
     await board.hold([RUN])
     await board.renew([RUN.id])
     assert await board.held(RUN.id)
@@ -111,7 +112,7 @@ async def use_board(board: Board) -> None:
     assert await board.kept(RUN.id)
     assert await board.read({RUN.id: 0})
     await board.release(RUN)
-    await board.forget(RUN.room_id, [])
+    await board.forget(RUN.room_id, await board.known(RUN.room_id))
 
 
 async def use_digests(digests: RedisDigests) -> None:

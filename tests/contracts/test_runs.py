@@ -162,11 +162,25 @@ async def test_a_room_s_ended_runs_are_forgotten(
     redis_boards: tuple[RedisBoard, RedisBoard],
 ) -> None:
     one, other = redis_boards
-    await one.append(RUN, [*WORDS, DONE])
+    await one.append(RUN, WORDS)
+    assert list(await other.known(RUN.room_id)) == [RUN.id]
     await other.forget(RUN.room_id, [RUN.id])
-    assert len(await other.kept(RUN.id)) == 6
+    assert not await one.kept(RUN.id)
     # Its turn is stored, its worker still tidies up: what that tells must not come back.
-    await other.forget(RUN.room_id, [])
+    assert await other.held(RUN.id)
+    assert await one.append(RUN, [DONE]) == 6
+    assert not await other.held(RUN.id)
+    assert not await other.close(RUN.id, FAILED)
     assert not await one.kept(RUN.id)
-    assert await one.append(RUN, [Event(7, "done", {})]) == -1
-    assert not await one.kept(RUN.id)
+
+
+async def test_a_run_is_forgotten_before_its_first_event_was_told(
+    redis_boards: tuple[RedisBoard, RedisBoard],
+) -> None:
+    one, other = redis_boards
+    await one.expect(RUN)
+    await other.forget(RUN.room_id, await other.known(RUN.room_id))
+    assert await one.append(RUN, WORDS) == 5
+    assert not list(await one.renew([RUN.id]))
+    assert await one.append(RUN, [DONE]) == 6
+    assert not await other.kept(RUN.id)

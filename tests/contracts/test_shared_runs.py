@@ -1,7 +1,7 @@
 """Runs of two processes over one MongoDB and one Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 
@@ -34,7 +34,10 @@ class House:
     runs: tuple[SharedRuns, SharedRuns]
 
     async def ask(
-        self, *events: tuple[str, dict[str, object]], wait: asyncio.Event | None = None
+        self,
+        *events: tuple[str, dict[str, object]],
+        wait: asyncio.Event | None = None,
+        of: Run | None = None,
     ) -> Run:
         """A run of the first process that tells these events, then stores and tells its answer.
 
@@ -43,7 +46,7 @@ class House:
         run = Run(
             id=new_id("run"),
             owner=ME,
-            room_id=(await self.rooms.create(ME)).id,
+            room_id=of.room_id if of else (await self.rooms.create(ME)).id,
             turn=None,
             status="running",
             started_at=now(),
@@ -97,7 +100,7 @@ async def test_a_run_that_can_not_be_told_silences_no_other(
     good = await house.ask(("token", {"text": "토마토는 "}))
     async with asyncio.timeout(15):
         while not await house.boards[1].kept(good.id):
-            await asyncio.sleep(0.05)
+            pass
         heard = [event.name for event in await house.followed(1, good)]
         assert heard == ["token", "message", "done"]
         # Elsewhere the other is its stored answer; here it is all that was said.
@@ -125,3 +128,44 @@ async def test_what_tends_and_listens_outlives_an_unexpected_error(
     async with asyncio.timeout(15):
         await house.runs[1].cancel(ME, run.id)
         assert [event.name for event in await following] == ["token", "message", "done"]
+
+
+@pytest.mark.parametrize("at", [0, 1])
+async def test_what_was_deleted_right_after_its_end_is_not_told(house: House, at: int) -> None:
+    run = await house.ask(("token", {"text": ANSWER}))
+    assert [event.name for event in await house.followed(0, run)] == ["token", "message", "done"]
+    keys = [one.key for one in (await house.history.page(ME, run.room_id, limit=9)).items]
+    await house.history.delete(ME, run.room_id, keys)
+    await house.runs[at].forget(run.room_id)
+    await asyncio.sleep(0.5)
+    assert not await house.boards[0].kept(run.id)
+    for reader in (0, 1):
+        assert [event.name for event in await house.followed(reader, run)] == ["done"]
+
+
+async def test_a_turn_that_begins_during_a_deletion_goes_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await house.ask()
+    await house.followed(0, first)
+    going_on = asyncio.Event()
+    begun: list[Run] = []
+    looks = 0
+
+    async def unfinished() -> Sequence[Run]:
+        """The next turn begins right after it was looked for the last time."""
+        nonlocal looks
+        looks += 1
+        found = await MongoRunRecords.unfinished(house.records)
+        if looks == 2:
+            begun.append(await house.ask(("token", {"text": "ㅌ"}), wait=going_on, of=first))
+            await asyncio.sleep(0.3)
+        return found
+
+    monkeypatch.setattr(house.records, "unfinished", unfinished)
+    await house.runs[0].forget(first.room_id)
+    assert await house.boards[1].kept(begun[0].id)
+    assert await house.runs[0].alive(begun[0])
+    going_on.set()
+    heard = [event.name for event in await house.followed(1, begun[0])]
+    assert heard == ["token", "message", "done"]

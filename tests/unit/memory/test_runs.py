@@ -35,7 +35,9 @@ class Records:
         return self.answers.get(run.id)
 
     async def unfinished(self) -> Sequence[Run]:
-        return []
+        found = [run for run in self.runs.values() if run.status == "running"]
+        await asyncio.sleep(0.01)
+        return found
 
 
 async def collect(runs: LocalRuns, after: int = 0, run_id: str = RUN.id) -> list[Event]:
@@ -169,6 +171,18 @@ async def test_forgetting_a_room_drops_its_kept_events() -> None:
     records.runs[RUN.id] = replace(RUN, status="complete")
     await runs.forget("room")
     assert [event.name for event in await collect(runs)] == ["done"]
+
+
+async def test_a_run_that_begins_while_its_room_is_forgotten_stays() -> None:
+    records = Records()
+    runs = LocalRuns(records)
+    forgetting = asyncio.create_task(runs.forget("room"))
+    await asyncio.sleep(0)
+    records.runs[RUN.id] = RUN
+    await runs.start(RUN, waiting)
+    await forgetting
+    assert runs.log("me", RUN.id) is not None
+    await runs.close(grace_seconds=0)
 
 
 async def waiting(emit: Emit) -> Status:
