@@ -141,7 +141,8 @@ class Slots:
             return True
         if not self._leaving:
             return False
-        await self.settled()  # the ledger may not have heard of who left here a moment ago
+        # The ledger may not have heard of who left here a moment ago; others leave all the time.
+        await asyncio.wait(self._leaving)
         return run.owner not in self._lines and await self._admit(run)
 
     async def _admit(self, run: Run) -> bool:

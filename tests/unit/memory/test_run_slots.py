@@ -148,6 +148,32 @@ async def test_who_comes_right_after_an_end_here_finds_its_place_free() -> None:
         slots.leave(run(number))
 
 
+async def test_who_is_at_their_bound_is_refused_while_others_leave_all_the_time() -> None:
+    class Slow(Ledger):
+        async def admit(self, run: Run, most: int) -> bool:
+            return run.owner != "나" and await super().admit(run, most)
+
+        async def release(self, run: Run) -> None:
+            await asyncio.sleep(0.02)
+            await super().release(run)
+
+    slots = Slots(Bounds(per_user=1000), Slow())
+
+    async def come_and_go() -> None:
+        for number in range(200):
+            await slots.take(run(number, "다른 사람"))
+            slots.leave(run(number, "다른 사람"))
+            await asyncio.sleep(0.01)
+
+    others = asyncio.create_task(come_and_go())
+    await asyncio.sleep(0.03)
+    with pytest.raises(TooMany):
+        await slots.take(run(1))
+    assert not others.done()
+    others.cancel()
+    await slots.settled()
+
+
 async def test_while_the_ledger_is_away_nothing_is_taken() -> None:
     ledger = Ledger()
     slots = Slots(Bounds(per_user=1, queue=3), ledger)
