@@ -23,6 +23,9 @@ from memory.run_slots import Beginnings, Bounds, Ledger, Slot, Slots
 KEPT_SECONDS = 3600.0
 """How long the events of an ended run are kept."""
 
+PATIENCE_SECONDS = 1.0
+"""How long a run that was stopped may go on when its server closes, before it is stopped again."""
+
 Emit = Callable[[str, Mapping[str, Any]], None]
 """Append an event (its name and data) to the run's stream; never waits."""
 
@@ -95,6 +98,7 @@ class LocalRuns:
         self._bounds = bounds or Bounds()
         self.slots = Slots(self._bounds, ledger)
         self._live: dict[str, _Live] = {}
+        self._tasks: set[asyncio.Task[None]] = set()  # also of runs that are forgotten
         self._ended: dict[str, float] = {}  # in the order of their ends
         self._beginnings: WeakValueDictionary[str, Beginnings] = WeakValueDictionary()
         self._closing = False
@@ -119,6 +123,8 @@ class LocalRuns:
         live.task = asyncio.create_task(
             self._execute(live, work), name=run.id, context=contextvars.Context()
         )
+        self._tasks.add(live.task)
+        live.task.add_done_callback(self._tasks.discard)
         # A task that is cancelled before its first step would end without a word.
         await asyncio.sleep(0)
 
@@ -178,13 +184,13 @@ class LocalRuns:
         self._closing = True
         for run in self.slots.waiting:
             self.stop(run.id)
-        tasks = [live.task for live in self._live.values() if live.task and not live.task.done()]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+        late = set(self._tasks)
+        seconds = grace_seconds
+        while late:
+            _, late = await asyncio.wait(late, timeout=seconds)
             for task in late:
-                self.stop(task.get_name())
-            if late:
-                await asyncio.wait(late)
+                task.cancel()  # once more, if it stored what it has and goes on
+            seconds = PATIENCE_SECONDS
         await self.slots.settled()
 
     async def _execute(self, live: _Live, work: Work) -> None:

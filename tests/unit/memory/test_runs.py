@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -149,6 +150,58 @@ async def test_a_closing_server_waits_then_stops_what_is_left() -> None:
     await runs.start(RUN, work)
     await runs.close(grace_seconds=0)
     assert (await collect(runs))[-1].data["status"] == "stopped"
+
+
+async def test_a_closing_server_stops_what_took_an_earlier_cancellation_as_heard() -> None:
+    runs = LocalRuns(Records())
+    heard = asyncio.Event()
+
+    async def work(emit: Emit) -> Status:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            heard.set()  # what it has is stored; then it tidies up
+        await asyncio.Event().wait()
+        return "stopped"
+
+    await runs.start(RUN, work)
+    await runs.cancel("me", RUN.id)
+    await heard.wait()
+    async with asyncio.timeout(5):
+        await runs.close(grace_seconds=0)
+    assert not await runs.alive(RUN)
+
+
+async def test_a_closing_server_cancels_again_who_hears_only_the_second_time() -> None:
+    runs = LocalRuns(Records())
+
+    async def work(emit: Emit) -> Status:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+        return "stopped"
+
+    await runs.start(RUN, work)
+    async with asyncio.timeout(5):
+        await runs.close(grace_seconds=0)
+    assert not await runs.alive(RUN)
+
+
+async def test_a_closing_server_waits_for_a_run_whose_room_was_forgotten() -> None:
+    runs = LocalRuns(Records())
+    ended = asyncio.Event()
+
+    async def work(emit: Emit) -> Status:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return "complete"
+
+    await runs.start(RUN, work)
+    await runs.forget(RUN.room_id)
+    await runs.close(grace_seconds=0)
+    assert ended.is_set()
 
 
 async def test_long_after_its_end_a_run_answers_from_the_store() -> None:
