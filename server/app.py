@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from server import (
     accounts,
@@ -26,7 +25,7 @@ from server.errors import add_error_handlers
 from server.late_routes import add_late_routes
 from server.measuring import RequestMeasures
 from server.opening import Opening
-from server.origins import OriginGuard
+from server.origins import AllowedPages, OriginGuard
 from server.request_ids import RequestIds
 from server.resources import Resources
 from server.settings import Settings
@@ -64,14 +63,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
             Middleware(RequestIds),
             Middleware(RequestMeasures),
             Middleware(OriginGuard, settings=settings),
-            Middleware(
-                CORSMiddleware,
-                allow_origins=list(settings.origins),
-                allow_methods=["*"],
-                allow_headers=["*"],
-                allow_credentials=True,
-                expose_headers=["X-Request-ID", "Retry-After", "ETag"],
-            ),
+            Middleware(AllowedPages, settings=settings),
         ],
     )
     app.state.settings = settings

@@ -8,8 +8,11 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server.context import request_id_now
 from server.errors import error_response
 from server.settings import Settings
 
@@ -57,6 +60,35 @@ class OriginGuard:
             return True
         scheme, _, place = origin.lower().partition("://")
         return scheme in ("http", "https") and place == headers.get("host", "").lower()
+
+
+class AllowedPages(CORSMiddleware):
+    """Lets the pages that are allowed in the settings read what they are answered."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        super().__init__(
+            app,
+            allow_origins=settings.origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            allow_credentials=True,
+            expose_headers=["X-Request-ID", "X-Room-ID", "Retry-After", "ETag"],
+        )
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        return super().is_allowed_origin(origin.lower())
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        response = super().preflight_response(request_headers)
+        if response.status_code < 400:
+            return response
+        return error_response(
+            request_id_now.get() or "",
+            403,
+            "origin_refused",
+            "Pages of this origin may not send such a request here.",
+            headers={"Vary": "Origin"},
+        )
 
 
 def _hostname(host: str) -> str:

@@ -7,13 +7,16 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
 from memory.cursors import encode_cursor
+from server.settings import Settings
 from tests.services.tomato_server import TomatoServer
 
 JSON = {"Content-Type": "application/json"}
+PREFLIGHT = {"Access-Control-Request-Method": "POST"}
 
 
 @pytest.fixture
@@ -208,9 +211,33 @@ async def test_another_site_changes_nothing(client: httpx.AsyncClient) -> None:
     assert await stored(client) == ([], [])
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+class TestFromAnAllowedPage:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"origins": ("https://app.example.com",)})
+
+    @pytest.mark.parametrize("origin", ["https://app.example.com", "https://App.Example.COM"])
+    async def test_it_is_served(self, client: httpx.AsyncClient, origin: str) -> None:
+        page = {"Origin": origin}
+        asked = await client.options("/api/rooms", headers=page | PREFLIGHT)
+        assert asked.status_code == 200
+        answer = await client.post("/api/rooms", headers=page)
+        for one in (asked, answer):
+            assert one.headers["access-control-allow-origin"] == origin
+        assert "X-Room-ID" in answer.headers["access-control-expose-headers"]
+
+    @pytest.mark.parametrize(
+        "refused",
+        [{"Origin": "http://127.0.0.1"}, {"Access-Control-Request-Method": "BREW"}],
+    )
+    async def test_a_preflight_is_refused_in_the_one_form(
+        self, client: httpx.AsyncClient, refused: dict[str, str]
+    ) -> None:
+        headers = {"Origin": "https://app.example.com"} | PREFLIGHT | refused
+        check(await client.options("/api/rooms", headers=headers), 403, "origin_refused")
+
+
+@bounds(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
     path=st.sampled_from(
