@@ -118,7 +118,8 @@ async def test_a_taken_name_is_kept_unless_asked_for(client: httpx.AsyncClient, 
 
 
 TRICKS = (
-    *("%2E%2E", "..%2Fup", "a%2Fb", "a%5Cb", "%2Fetc%2Fpasswd", "a%00b", "a%09b", "a%7F", "con"),
+    *("%2E%2E", "..%2Fup", "a%2Fb", "a%5Cb", "%2Fetc%2Fpasswd", "a%00b", "a%09b", "a%7F"),
+    *("a%0Ab", "a%0A", "con"),
     *("Nul.txt", "com1.log", "%20a", "a%20", "a.", "%E2%80%AEgpj.exe", "%FF", "%20", "a" * 256),
     "%EA%B0%80" * 86,
 )
@@ -130,7 +131,6 @@ async def test_a_name_that_plays_tricks_is_refused(client: httpx.AsyncClient, fi
             answer = await client.request(method, f"{files}/{name}", content=b"x")
             assert code(answer) == (422, "invalid_field"), (name, answer.text)
             assert answer.json()["error"]["details"]["field"] == "filename"
-    assert (await client.put(f"{files}/a%0Ab", content=b"x")).status_code == 404
     assert await listed(client, files) == []
 
 
