@@ -11,6 +11,7 @@ from server.bodies import JSONRoute
 from server.context import LOCAL_USER
 from server.errors import APIError, documented
 from server.export import export_of
+from server.first_piece import begun
 from server.identity import CurrentUser, cookie, known_user, session_of
 from server.resources import AppResources, Resources
 from server.schemas.accounts import (
@@ -109,7 +110,7 @@ async def export(user: CurrentUser, resources: AppResources) -> StreamingRespons
         "Content-Disposition": 'attachment; filename="tomato-export.zip"',
         "Cache-Control": "no-store",
     }
-    chunks = export_of(account, resources)
+    chunks = await begun(export_of(account, resources))
     return StreamingResponse(chunks, media_type="application/zip", headers=headers)
 
 

@@ -13,6 +13,7 @@ from memory.errors import NotFound, TooLarge, Unavailable
 from memory.file_rules import check_file_name
 from memory.records import File
 from server.errors import APIError, documented
+from server.first_piece import begun
 from server.identity import CurrentUser
 from server.paths import rest
 from server.resources import AppResources
@@ -117,17 +118,10 @@ async def _opened(
         span = _span(wanted, file.size)
         chunks = attachments.read(user, file, start=span.start, length=len(span))
         try:
-            first = await anext(chunks, b"")
+            return file, span, await begun(chunks)
         except NotFound:  # replaced between the two: the next has its bytes
             continue
-        return file, span, _joined(first, chunks)
     raise Unavailable("The bytes of this file are missing. `tomato doctor` tells more.")
-
-
-async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for chunk in rest:
-        yield chunk
 
 
 def _span(wanted: str | None, size: int) -> range:

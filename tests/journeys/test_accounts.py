@@ -16,6 +16,8 @@ from pydantic import SecretStr
 from pymongo import MongoClient
 from redis import Redis
 
+from memory.attachments import Attachments
+from memory.errors import Unavailable
 from server.app import create_app
 from server.identity import COOKIE
 from server.settings import Settings
@@ -212,6 +214,27 @@ async def test_the_export_holds_everything(app: FastAPI) -> None:
         assert zipped.read(f"files/{entry['id']}/메모.txt").decode() == "파일" * 50_000
         assert "not mine" not in b"".join(zipped.read(name) for name in zipped.namelist()).decode()
         assert "argon2" not in b"".join(zipped.read(name) for name in zipped.namelist()).decode()
+
+
+async def test_an_export_that_cannot_begin_is_refused(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Away:
+        def __aiter__(self) -> "Away":
+            return self
+
+        async def __anext__(self) -> bytes:
+            raise Unavailable("The object storage is away.")
+
+    async with client_of(app) as client:
+        mine = bearer(await signed_up(client, PERSON))
+        note = {"content": MARKER, "summary": "표식", "category": "시험"}
+        entry = (await client.post("/api/archive", json=note, headers=mine)).json()["id"]
+        await client.put(f"/api/archive/{entry}/files/a.txt", content=b"a", headers=mine)
+        monkeypatch.setattr(Attachments, "read", lambda *_: Away())
+        answer = await client.get("/api/auth/me/export", headers=mine)
+    assert code_of(answer) == (503, "store_unavailable")
+    assert answer.headers["retry-after"]
 
 
 SETUPS = ["sqlite", "sqlite+redis", "mongo", "mongo+redis"]
