@@ -39,7 +39,10 @@ class Rooms(Protocol):
         listed: bool = True,
         room_id: str | None = None,
     ) -> Room:
-        """A new room; with a ``room_id`` the owner's room of that id, made if it is not there."""
+        """A new room; with a ``room_id`` the owner's room of that id, made if it is not there.
+
+        The title of one that is in no list is not a person's own.
+        """
         ...
 
     async def get(self, owner: str, room_id: str) -> Room: ...

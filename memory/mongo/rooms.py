@@ -38,7 +38,7 @@ class MongoRooms:
             "_id": room_id or new_id("room"),
             "owner": owner,
             "title": title,
-            "title_source": "none" if title is None else "user",
+            "title_source": "none" if title is None else "user" if listed else "auto",
             "title_covers": None,
             "listed": listed,
             "created_at": moment,

@@ -32,7 +32,7 @@ class SQLiteRooms:
         room_id: str | None = None,
     ) -> Room:
         made_id, moment = room_id or new_id("room"), to_micros(now())
-        source = "none" if title is None else "user"
+        source = "none" if title is None else "user" if listed else "auto"
 
         def work(connection: sqlite3.Connection) -> Room:
             connection.execute(

@@ -143,6 +143,7 @@ async def test_a_room_of_a_given_id_is_made_once(stores: Stores) -> None:
         await stores.rooms.create(ME, "API", listed=False, room_id="room_given") for _ in range(2)
     ]
     assert [room.id for room in made] == ["room_given"] * 2
+    assert made[0].title_source == "auto"  # no person gave it
     assert made[0] == made[1] == await stores.rooms.get(ME, "room_given")
     with pytest.raises(NotFound):
         await stores.rooms.create(OTHER, room_id="room_given")
