@@ -23,6 +23,12 @@ from memory.run_slots import Beginnings, Bounds, Ledger, Slot, Slots
 KEPT_SECONDS = 3600.0
 """How long the events of an ended run are kept."""
 
+KEPT_BYTES = 32 * 2**20
+"""About how much memory the events of ended runs may take; the oldest are dropped sooner."""
+
+EVENT_BYTES = 300
+"""What one event takes besides its text."""
+
 PATIENCE_SECONDS = 1.0
 """How long a run that was stopped may go on when its server closes, before it is stopped again."""
 
@@ -100,6 +106,8 @@ class LocalRuns:
         self._live: dict[str, _Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()  # also of runs that are forgotten
         self._ended: dict[str, float] = {}  # in the order of their ends
+        self._sizes: dict[str, int] = {}  # of ended runs
+        self._kept = 0
         self._beginnings: WeakValueDictionary[str, Beginnings] = WeakValueDictionary()
         self._closing = False
 
@@ -155,6 +163,7 @@ class LocalRuns:
         """Forget a run that is kept elsewhere; who follows it reads on."""
         self._live.pop(run_id, None)
         self._ended.pop(run_id, None)
+        self._kept -= self._sizes.pop(run_id, 0)
 
     async def forget(self, room_id: str) -> Collection[str]:
         # Those that are here now: a turn that begins while the store is asked is not meant.
@@ -205,9 +214,11 @@ class LocalRuns:
                 ERROR, error_data("internal", "Something went wrong on our side.", live.run.id)
             )
         finally:
-            self._ended[live.run.id] = time.monotonic()
+            if live.run.id in self._live:  # else it was forgotten
+                self._ended[live.run.id] = time.monotonic()
             self.slots.leave(live.run)
             live.log.append(DONE, done_data(live.run.id, status))
+            self._keep(live)
 
     async def stored(self, owner: str, run_id: str, after: int) -> Sequence[Event]:
         """What the durable store tells of a run, as the events past ``after``."""
@@ -215,6 +226,14 @@ class LocalRuns:
         answer = await self._records.answer(run) if run.answer_key else None
         told = [] if answer is None else [Event(after + 1, MESSAGE, message_data(answer))]
         return [*told, Event(after + len(told) + 1, DONE, done_data(run.id, run.status))]
+
+    def _keep(self, live: _Live) -> None:
+        """Keep the events of an ended run for a while, and so many less of those before."""
+        if live.run.id in self._ended:
+            self._sizes[live.run.id] = _size(live.log)
+            self._kept += self._sizes[live.run.id]
+        while self._kept > KEPT_BYTES and len(self._ended) > 1:
+            self.drop(next(iter(self._ended)))
 
     def _refuse_if_closing(self) -> None:
         if self._closing:
@@ -227,3 +246,9 @@ class LocalRuns:
             if ended_at > horizon:
                 break
             self.drop(run_id)
+
+
+def _size(log: EventLog) -> int:
+    """About how many bytes the events of a run take."""
+    values = (value for event in log.events for value in event.data.values())
+    return EVENT_BYTES * len(log.events) + 2 * sum(len(str(value)) for value in values)

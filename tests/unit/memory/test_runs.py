@@ -216,6 +216,33 @@ async def test_long_after_its_end_a_run_answers_from_the_store() -> None:
     assert events[0].data["content"] == "답"
 
 
+async def test_of_ended_runs_only_so_much_is_kept_the_oldest_go_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("memory.runs.KEPT_BYTES", 24_000)
+    records = Records()
+    runs = LocalRuns(records)
+    for number in range(5):
+        run = replace(RUN, id=f"run_{number}")
+        records.runs[run.id] = replace(run, status="complete")
+        await runs.start(run, speaking("가" * 3_000))
+        heard = await collect(runs, run_id=run.id)
+        assert [event.name for event in heard] == ["token", "done"]
+    kept = [number for number in range(5) if runs.log("me", f"run_{number}") is not None]
+    assert kept == [2, 3, 4]
+    assert [event.name for event in await collect(runs, run_id="run_0")] == ["done"]
+    # One that is larger than all is kept until the next ends, and counted no more then.
+    await runs.start(RUN, speaking("가" * 20_000))
+    assert len(await collect(runs)) == 2
+    await runs.start(replace(RUN, id="run_9"), speaking("가"))
+    assert len(await collect(runs, run_id="run_9")) == 2
+    assert [runs.log("me", one) is None for one in ("run_4", RUN.id, "run_9")] == [
+        True,
+        True,
+        False,
+    ]
+
+
 async def test_forgetting_a_room_drops_its_kept_events() -> None:
     records = Records()
     runs = LocalRuns(records)
