@@ -13,7 +13,8 @@ LEASE_SECONDS = 8.0
 class Board(Ledger, Protocol):
     """The place that every process reads and writes; all raise Unavailable while it is away.
 
-    A run is held by its worker's lease, from its first event to its ``done``. Whoever finds it held
+    A run is known as its room's once it is admitted, so that it can be forgotten at any time. It
+    is held by its worker's lease, from its first event to its ``done``. Whoever finds it held
     by nobody, a lease after it began, may close it, and from then on the worker, should it only
     have been slow, can append nothing.
     """
@@ -21,10 +22,6 @@ class Board(Ledger, Protocol):
     @property
     def keeps_events(self) -> bool:
         """Whether what is appended can be read again, by any process."""
-        ...
-
-    async def expect(self, run: Run) -> None:
-        """Know a run as its room's before it begins, so that it can be forgotten at any time."""
         ...
 
     async def renew(self, run_ids: Collection[str]) -> Collection[str]:

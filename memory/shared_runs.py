@@ -7,7 +7,7 @@ many times a second, so that neither the board nor a reader ever slows one.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,17 +81,8 @@ class SharedRuns:
         work = (self._tend(), self._listen(), self._publish())
         self._tasks = [asyncio.create_task(one) for one in work]
 
-    @asynccontextmanager
-    async def slot(self, run: Run) -> AsyncIterator[Slot]:
-        # The board is told while it is asked for a slot: a turn waits for both answers at once.
-        expected = asyncio.create_task(self._board.expect(run))
-        try:
-            async with self._local.slot(run) as slot:
-                await expected
-                yield slot
-        finally:
-            expected.cancel()
-            await asyncio.wait([expected])
+    def slot(self, run: Run) -> AbstractAsyncContextManager[Slot]:
+        return self._local.slot(run)
 
     async def start(self, run: Run, work: Work) -> None:
         await self._local.start(run, work)

@@ -75,9 +75,6 @@ class MongoBoard:
             if not gone.deleted_count:
                 await self._counted.update_one(its, {"$pull": {"runs": {"id": run.id}}})
 
-    async def expect(self, run: Run) -> None:
-        """Nothing is kept that could be forgotten."""
-
     async def renew(self, run_ids: Collection[str]) -> Collection[str]:
         open_ones: Document = {"open.run_id": {"$in": list(run_ids)}}
         with mapped_errors():

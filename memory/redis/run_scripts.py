@@ -70,13 +70,19 @@ return 1
 )
 
 # Counts runs of a user until when they are held, by the server's clock; 0 if there are too many.
+# With a room the one run is known as the room's before it tells anything.
 ADMIT = """
-local user, most, milliseconds = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
+local user, room = KEYS[1], KEYS[2]
+local most, milliseconds, kept = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local clock = redis.call('TIME')
 local moment = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', user, '-inf', moment)
 if redis.call('ZCARD', user) >= most then return 0 end
-for i = 3, #ARGV do redis.call('ZADD', user, moment + milliseconds, ARGV[i]) end
+for i = 4, #ARGV do redis.call('ZADD', user, moment + milliseconds, ARGV[i]) end
 redis.call('PEXPIRE', user, milliseconds)
+if room then
+  redis.call('SADD', room, ARGV[4])
+  redis.call('EXPIRE', room, kept)
+end
 return 1
 """

@@ -50,27 +50,23 @@ class RedisBoard:
 
     async def admit(self, run: Run, most: int) -> bool:
         with mapped_errors():
-            counted = await self._admit(keys=[_user(run.owner)], args=[most, _LEASE_MS, run.id])
+            counted = await self._admit(
+                keys=[_user(run.owner), _room(run.room_id)],
+                args=[most, _LEASE_MS, 2 * _KEPT, run.id],
+            )
         return bool(counted)
 
     async def hold(self, runs: Collection[Run]) -> None:
         with mapped_errors():
             async with self._client.pipeline(transaction=False) as pipeline:
                 for owner, ids in by_owner(runs).items():
-                    args: list[str | int] = [_NO_BOUND, _LEASE_MS, *ids]
+                    args: list[str | int] = [_NO_BOUND, _LEASE_MS, 2 * _KEPT, *ids]
                     await self._admit(keys=[_user(owner)], args=args, client=pipeline)
                 await pipeline.execute()
 
     async def release(self, run: Run) -> None:
         with mapped_errors():
             await self._client.zrem(_user(run.owner), run.id)
-
-    async def expect(self, run: Run) -> None:
-        with mapped_errors():
-            async with self._client.pipeline(transaction=False) as pipeline:
-                pipeline.sadd(_room(run.room_id), run.id)
-                pipeline.expire(_room(run.room_id), 2 * _KEPT)
-                await pipeline.execute()
 
     async def renew(self, run_ids: Collection[str]) -> Collection[str]:
         with mapped_errors():

@@ -101,7 +101,6 @@ async def use_sessions(client: Redis) -> None:
 
 async def use_board(board: Board) -> None:
     assert await board.admit(RUN, 1)
-    await board.expect(RUN)
     await board.hold([RUN])
     await board.renew([RUN.id])
     assert await board.held(RUN.id)
