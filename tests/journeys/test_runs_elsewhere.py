@@ -397,3 +397,16 @@ async def test_a_server_that_stops_ends_its_runs_and_streams(pair: Pair) -> None
     assert await stopping == 0
     assert (await here).count("event: done") == 1
     assert (await there).count("event: done") == 1
+
+
+@only_redis
+async def test_a_tool_call_that_can_not_be_kept_silences_nobody(pair: Pair) -> None:
+    call = Call(name="archive_search", arguments={"query": "토마토", "limit": 10**30})
+    pair.model.reply(Reply(tool_calls=[call]))
+    run = await pair.begin(0, await pair.room())
+    assert (await pair.whole(1, run)).endswith('"status":"complete"}\n\n')
+    pair.model.script = lambda _: Reply(text=ANSWER, pause=0.02)
+    following = await pair.begin(0, await pair.room())
+    events = await pair.whole(1, following)
+    assert events.count("event: token") > 3
+    assert events.endswith('"status":"complete"}\n\n')
