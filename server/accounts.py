@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import StreamingResponse
 
 from memory.accounts import Session, User
@@ -12,7 +12,7 @@ from server.context import LOCAL_USER
 from server.errors import APIError, documented
 from server.export import export_of
 from server.first_piece import begun
-from server.identity import CurrentUser, cookie, known_user, session_of
+from server.identity import AccountUser, SessionInBody, cookie, known_user, session_of
 from server.resources import AppResources, Resources
 from server.schemas.accounts import (
     GoodbyeIn,
@@ -58,10 +58,10 @@ async def login(
     return LoginOut(sid=sid, expires_at=session.expires_at, user=UserOut.model_validate(user))
 
 
-@router.get("/me", summary="Who is asking", responses=documented())
-async def me(request: Request, resources: AppResources) -> MeOut:
+@router.get("/me", summary="Who is asking", responses=documented(413, 415))
+async def me(request: Request, resources: AppResources, given: SessionInBody = None) -> MeOut:
     """The user, and until when the session lasts; asking moves that on."""
-    session = await session_of(request, resources)
+    session = await session_of(request, resources, given.tomatoSID if given else None)
     if session is None:
         known_user(request, session)
         return MeOut(user=UserOut.model_validate(NOBODY), expires_at=None)
@@ -70,9 +70,7 @@ async def me(request: Request, resources: AppResources) -> MeOut:
 
 
 async def signed_in(
-    request: Request,
-    resources: AppResources,
-    given: Annotated[SessionIn | None, Body()] = None,
+    request: Request, resources: AppResources, given: SessionInBody = None
 ) -> Session:
     """The session that is meant, by header, body or cookie; APIError 401 without one."""
     return await _signed_in(request, resources, given)
@@ -101,9 +99,9 @@ async def logout_all(session: SignedIn, response: Response, resources: AppResour
     "/me/export",
     summary="Export",
     response_class=StreamingResponse,
-    responses={**documented(), 200: {"content": {"application/zip": {}}}},
+    responses={**documented(413, 415), 200: {"content": {"application/zip": {}}}},
 )
-async def export(user: CurrentUser, resources: AppResources) -> StreamingResponse:
+async def export(user: AccountUser, resources: AppResources) -> StreamingResponse:
     """A zip of all that is kept on the user: account, rooms, archive, files, usage."""
     account = NOBODY if user == LOCAL_USER else await resources.users.get(user)
     headers = {

@@ -7,7 +7,7 @@ body. Nothing else that a client sends says who it is.
 from functools import partial
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Body, Depends, Request
 
 from memory.accounts import Session
 from memory.records import Entry, Room, Run
@@ -15,6 +15,7 @@ from memory.sessions import is_sid
 from server.context import LOCAL_USER, uid_now
 from server.errors import APIError
 from server.resources import AppResources, Resources
+from server.schemas.accounts import SessionIn
 from server.schemas.archive import EntryId
 from server.schemas.fields import RoomId, RunId
 from server.settings import Settings
@@ -67,6 +68,18 @@ def known_user(request: Request, session: Session | None) -> str:
 
 
 CurrentUser = Annotated[str, Depends(current_user)]
+SessionInBody = Annotated[SessionIn | None, Body()]
+
+
+async def account_user(
+    request: Request, resources: AppResources, given: SessionInBody = None
+) -> str:
+    """The same on /api/auth, where a body may name the session too."""
+    session = await session_of(request, resources, given.tomatoSID if given else None)
+    return known_user(request, session)
+
+
+AccountUser = Annotated[str, Depends(account_user)]
 
 
 async def owned_room(room_id: RoomId, user: CurrentUser, resources: AppResources) -> Room:

@@ -5,14 +5,15 @@ from datetime import date
 from fastapi import APIRouter
 from pydantic import Field
 
+from server.bodies import JSONRoute
 from server.errors import documented
-from server.identity import CurrentUser
+from server.identity import AccountUser
 from server.resources import AppResources
 from server.schemas.fields import Out
 
 DAYS = 90
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(tags=["accounts"], route_class=JSONRoute)
 
 
 class DayOut(Out):
@@ -34,8 +35,8 @@ class UsageDaysOut(Out):
     )
 
 
-@router.get("/api/auth/me/usage", summary="Usage", responses=documented())
-async def usage(user: CurrentUser, resources: AppResources) -> UsageDaysOut:
+@router.get("/api/auth/me/usage", summary="Usage", responses=documented(413, 415))
+async def usage(user: AccountUser, resources: AppResources) -> UsageDaysOut:
     """Turns, tokens and cost by day; deleting messages does not change it."""
     days = await resources.usage.days(user, limit=DAYS)
     settings = resources.settings

@@ -216,6 +216,20 @@ async def test_the_export_holds_everything(app: FastAPI) -> None:
         assert "argon2" not in b"".join(zipped.read(name) for name in zipped.namelist()).decode()
 
 
+@pytest.mark.parametrize("path", ["me", "me/usage", "me/export"])
+async def test_a_session_in_the_body_is_enough(client: httpx.AsyncClient, path: str) -> None:
+    sid = await signed_up(client, PERSON)
+    path = f"/api/auth/{path}"
+    answer = await client.request("GET", path, json={"tomatoSID": sid})
+    assert answer.status_code == 200
+    if path.endswith("/me"):
+        assert answer.json()["user"]["username"] == PERSON["username"]
+    assert code_of(await client.request("GET", path, json={})) == (401, "not_signed_in")
+    other = await client.request("GET", path, json={"tomatoSID": sid}, headers=bearer(sid[::-1]))
+    assert code_of(other) == (400, "sid_mismatch")
+    assert code_of(await client.get("/api/tools")) == (401, "not_signed_in")
+
+
 async def test_an_export_that_cannot_begin_is_refused(
     app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
