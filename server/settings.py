@@ -185,7 +185,10 @@ class Settings(BaseModel):
         if self.embeddings and not (self.openai_api_key or self.openai_base_url):
             raise ValueError("TOMATO_EMBEDDINGS needs OPENAI_API_KEY or OPENAI_BASE_URL")
         if self.korean == "kiwi" and find_spec("kiwipiepy") is None:
-            raise ValueError("TOMATO_KOREAN=kiwi needs the extra 'korean': uv sync --extra korean")
+            raise ValueError(
+                "TOMATO_KOREAN=kiwi needs the extra 'korean':"
+                " .uv/bin/uv sync --inexact --extra korean"
+            )
         if self.checkpointer == "mongo" and self.mongodb_url is None:
             raise ValueError("TOMATO_CHECKPOINTER=mongo needs MONGODB_URL")
         if self.checkpointer == "redis" and self.redis_url is None:
@@ -194,7 +197,8 @@ class Settings(BaseModel):
             raise ValueError("S3_ENDPOINT needs S3_ACCESS_KEY and S3_SECRET_KEY")
         if self.traced and find_spec("opentelemetry.sdk") is None:
             raise ValueError(
-                "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra 'tracing': uv sync --extra tracing"
+                "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra 'tracing':"
+                " .uv/bin/uv sync --inexact --extra tracing"
             )
         if self.env == "prod":
             self._refuse_unsafe()
