@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from memory.errors import Unavailable
 from memory.event_log import EventLog
-from memory.events import DONE, ERROR, MESSAGE, done_data, error_data, message_data
+from memory.events import DONE, ERROR, INTERNAL, MESSAGE, done_data, error_data, message_data
 from memory.protocols import RunRecords
 from memory.records import Event, Run, Status
 from memory.run_slots import Beginnings, Bounds, Ledger, Slot, Slots
@@ -210,9 +210,7 @@ class LocalRuns:
             status = "stopped"
         except Exception:  # noqa: BLE001 - the last stop of an unknown error: its text is for the log alone
             _log.exception("run failed", extra={"run_id": live.run.id})
-            live.log.append(
-                ERROR, error_data("internal", "Something went wrong on our side.", live.run.id)
-            )
+            live.log.append(ERROR, error_data(*INTERNAL, live.run.id))
         finally:
             if live.run.id in self._live:  # else it was forgotten
                 self._ended[live.run.id] = time.monotonic()
