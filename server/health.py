@@ -1,13 +1,13 @@
 """Whether the server lives and whether it is ready, and how old the last good backup is."""
 
 import asyncio
-from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from memory.errors import Unavailable
 from memory.last_backup import is_late
+from memory.times import now
 from server.opening import Opening, State
 from server.resources import AppResources, Resources
 from server.schemas.health import AliveOut, BackupOut, ReadyOut
@@ -63,7 +63,7 @@ async def _state(check: Check) -> State:
 
 async def _backup(resources: Resources) -> BackupOut:
     made_at = await resources.last_good.made_at()
-    moment = datetime.now(UTC)
+    moment = now()
     age = moment - made_at if made_at else None
     return BackupOut(
         made_at=made_at,

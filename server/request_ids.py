@@ -7,6 +7,7 @@ import secrets
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from memory.events import INTERNAL
 from server.errors import error_response
 
 log = logging.getLogger("tomato.server")
@@ -49,9 +50,7 @@ class RequestIds:
             log.exception("request %s failed", request_id)
             if started:
                 raise
-            response = error_response(
-                request_id, 500, "internal", "Something went wrong on our side."
-            )
+            response = error_response(request_id, 500, *INTERNAL)
             await response(scope, receive, send_marked)
 
 
